@@ -1,0 +1,17 @@
+/* Named byte streams to the host: the ports of a virtio-serial device. */
+#ifndef QUINCE_DRIVERS_PORT_H
+#define QUINCE_DRIVERS_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct port;
+struct port *port_find(const char *name); /* NULL: the machine has no such port */
+/* Blocks until at least one byte or the deadline: bytes, 0 when the host closed its end, -errno. */
+int port_read(struct port *port, void *buffer, size_t size, uint64_t deadline);
+/* Writes all of it, blocking while the host does not read; -EPIPE when it closed its end. */
+int port_write(struct port *port, const void *buffer, size_t size);
+bool port_connected(const struct port *port);
+
+#endif

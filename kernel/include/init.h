@@ -1,0 +1,25 @@
+/* Initialisation in levels, registered where the code lives: the linker collects the entries, and an
+ * image holds only those of the parts linked into it. A failing entry is logged and boot goes on. */
+#ifndef QUINCE_INIT_H
+#define QUINCE_INIT_H
+
+enum init_level {
+    INIT_EARLY = 1, /* memory and console work, no threads */
+    INIT_BUS = 2,   /* threads and timers work */
+    INIT_DRIVER = 3,
+    INIT_NET = 4,
+    INIT_FS = 5,
+    INIT_EXTEND = 6, /* all up but the application */
+};
+struct init_entry {
+    int (*fn)(void); /* 0 or -errno */
+    const char *name;
+};
+/* The section name sorts by level. */
+#define INIT(level, fn) INIT_(level, fn)
+#define INIT_(level, fn)                                                                           \
+    static const struct init_entry init_entry_##fn                                                 \
+        __attribute__((used, section(".init." #level), aligned(8))) = {fn, #fn}
+/* Usage: INIT(4, net_start); with the number of the level. */
+
+#endif

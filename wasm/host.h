@@ -1,0 +1,45 @@
+/* The port: what the engine asks of whoever embeds it. The host build implements it over POSIX
+ * (host/port.c), the kernel over its own memory management (kernel/extend/port.c). All functions may
+ * be called from any thread; none may be called from an interrupt. */
+#ifndef QUINCE_WASM_HOST_H
+#define QUINCE_WASM_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct wasm_instance;
+
+/* Heap: 16-byte aligned; NULL when out of memory. realloc and free take NULL. */
+void *wasm_host_alloc(size_t size);
+void *wasm_host_realloc(void *p, size_t size);
+void wasm_host_free(void *p);
+
+/* Address space: page granular (4096). Reserve gives inaccessible addresses aligned to ALIGN (a
+ * power of two, at least 4096); commit makes zeroed readable and writable pages of a part of it;
+ * decommit gives them back; release ends the reservation and everything in it. */
+void *wasm_host_reserve(size_t size, size_t align);
+bool wasm_host_commit(void *addr, size_t size);
+void wasm_host_decommit(void *addr, size_t size);
+void wasm_host_release(void *addr, size_t size);
+
+/* Code: copies SIZE bytes to fresh executable pages, never writable while executable. The code may
+ * refer to itself only by relative addresses: *where* it will stand is told by RELOCATE, called
+ * once with the writable bytes and their final address before they are published. */
+void *wasm_host_publish(const void *code, size_t size,
+                        void (*relocate)(void *context, uint8_t *bytes, uintptr_t address),
+                        void *context);
+void wasm_host_unpublish(void *code, size_t size);
+
+/* Monotonic time in nanoseconds. */
+uint64_t wasm_host_now(void);
+
+/* Arms the deadline of the calling thread's current call: at DEADLINE (wasm_host_now() scale) the
+ * port calls wasm_handle_deadline(instance, …). 0 disarms. One armed deadline per thread; nested
+ * calls save and restore it through the returned previous value. */
+uint64_t wasm_host_deadline(struct wasm_instance *instance, uint64_t deadline);
+
+/* One line for the operator. */
+void wasm_host_log(const char *line);
+
+#endif

@@ -1,0 +1,209 @@
+/* The compiler's intermediate representation: one function in SSA form.
+ *
+ * The front end (decode/) builds it while validating, the optimiser (opt/) rewrites it, the code
+ * generator (target/) consumes it. Everything lives in the function's arena and is addressed by
+ * 32-bit indices, so that memory per function is small, growth is by reallocation and dropping it is
+ * one call. Invariants are checked by ir_verify() in debug builds and tests.
+ *
+ * Instructions: ins[0] is unused, so 0 means "none". Each block chains its instructions: phis first,
+ * a single terminator last. Operand use:
+ *   a, b, c    instruction numbers, as the table below says
+ *   imm        64-bit payload beside a (constants, offsets)
+ *   list       for calls, phis, returns, switches: first entry in func->pool, and its length */
+#ifndef QUINCE_IR_H
+#define QUINCE_IR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ir_type { IR_VOID, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_REF, IR_TYPE_COUNT };
+/* IR_REF is a 64-bit pointer: a struct wasm_func * or an externref. */
+
+/* Memory access widths of IR_LOAD and IR_STORE, the integer ones extended to the result type. */
+enum ir_access {
+    IR_S8, IR_U8, IR_S16, IR_U16, IR_S32, IR_U32, IR_64, IR_ACCESS_F32, IR_ACCESS_F64, IR_128,
+};
+
+/* Operation table: X(name, operands, flags). Operand letters: a b c as instruction operands, i imm,
+ * l list, x aux. Flags: P pure (may be shared, moved, dropped), C commutative, T may trap, R reads
+ * memory or state, W writes memory or state, K is a call (clobbers the caller-saved), E ends a block. */
+#define IR_OPS(X)                                                                                  \
+    X(NOP, "", 0)                                                                                  \
+    X(CONST, "i", IR_P)           /* imm: the bits; V128: imm and imm2 */                          \
+    X(PARAM, "x", IR_P)           /* aux: parameter number; only in block 0 */                     \
+    X(PHI, "l", 0)                /* one entry per predecessor, in their order */                  \
+    X(COPY, "a", IR_P)            /* left by rewriting; removed by ir_resolve() */                 \
+    X(RESULT, "ax", IR_P)         /* aux-th result (≥ 1) of call a; result 0 is the call */        \
+    /* integer; the type of the operation is the type of the instruction */                        \
+    X(ADD, "ab", IR_P | IR_C) X(SUB, "ab", IR_P) X(MUL, "ab", IR_P | IR_C)                         \
+    X(DIV_S, "ab", IR_T) X(DIV_U, "ab", IR_T) X(REM_S, "ab", IR_T) X(REM_U, "ab", IR_T)            \
+    X(AND, "ab", IR_P | IR_C) X(OR, "ab", IR_P | IR_C) X(XOR, "ab", IR_P | IR_C)                   \
+    X(SHL, "ab", IR_P) X(SHR_S, "ab", IR_P) X(SHR_U, "ab", IR_P)                                   \
+    X(ROTL, "ab", IR_P) X(ROTR, "ab", IR_P)                                                        \
+    X(CLZ, "a", IR_P) X(CTZ, "a", IR_P) X(POPCNT, "a", IR_P) X(BSWAP, "a", IR_P)                   \
+    /* comparisons: result I32; operands' type decides width; F* for floats */                     \
+    X(EQZ, "a", IR_P)                                                                              \
+    X(EQ, "ab", IR_P | IR_C) X(NE, "ab", IR_P | IR_C)                                              \
+    X(LT_S, "ab", IR_P) X(LT_U, "ab", IR_P) X(GT_S, "ab", IR_P) X(GT_U, "ab", IR_P)                \
+    X(LE_S, "ab", IR_P) X(LE_U, "ab", IR_P) X(GE_S, "ab", IR_P) X(GE_U, "ab", IR_P)                \
+    X(FEQ, "ab", IR_P | IR_C) X(FNE, "ab", IR_P | IR_C)                                            \
+    X(FLT, "ab", IR_P) X(FGT, "ab", IR_P) X(FLE, "ab", IR_P) X(FGE, "ab", IR_P)                    \
+    /* float */                                                                                    \
+    X(FADD, "ab", IR_P | IR_C) X(FSUB, "ab", IR_P) X(FMUL, "ab", IR_P | IR_C) X(FDIV, "ab", IR_P)  \
+    X(FMIN, "ab", IR_P) X(FMAX, "ab", IR_P) X(FCOPYSIGN, "ab", IR_P)                               \
+    X(FABS, "a", IR_P) X(FNEG, "a", IR_P) X(FSQRT, "a", IR_P)                                      \
+    X(FCEIL, "a", IR_P) X(FFLOOR, "a", IR_P) X(FTRUNC, "a", IR_P) X(FNEAREST, "a", IR_P)           \
+    /* conversions: from the operand's type to the instruction's */                                \
+    X(WRAP, "a", IR_P)            /* I64 → I32 */                                                  \
+    X(ZEXT, "a", IR_P) X(SEXT, "a", IR_P) /* I32 → I64 */                                          \
+    X(EXT8, "a", IR_P) X(EXT16, "a", IR_P) X(EXT32, "a", IR_P) /* sign-extend in place */          \
+    X(TRUNC_S, "a", IR_T) X(TRUNC_U, "a", IR_T)                                                    \
+    X(TRUNC_SAT_S, "a", IR_P) X(TRUNC_SAT_U, "a", IR_P)                                            \
+    X(CONVERT_S, "a", IR_P) X(CONVERT_U, "a", IR_P)                                                \
+    X(PROMOTE, "a", IR_P) X(DEMOTE, "a", IR_P)                                                     \
+    X(BITCAST, "a", IR_P)         /* I32 ↔ F32, I64 ↔ F64 */                                       \
+    X(SELECT, "abc", IR_P)        /* c ? a : b; c is I32 */                                        \
+    /* memory: a address (I32, or I64 for a 64-bit memory), imm offset, access, aux memory */      \
+    X(LOAD, "aix", IR_T | IR_R)                                                                    \
+    X(STORE, "abix", IR_T | IR_W) /* b value */                                                    \
+    X(MEMORY_SIZE, "x", IR_R)     /* pages */                                                      \
+    X(GLOBAL_GET, "x", IR_R) X(GLOBAL_SET, "ax", IR_W)                                             \
+    /* references */                                                                               \
+    X(REF_NULL, "", IR_P) X(REF_IS_NULL, "a", IR_P)                                                \
+    /* calls: list the arguments; type that of result 0 */                                         \
+    X(CALL, "lx", IR_T | IR_R | IR_W | IR_K)          /* aux: function index (imports included) */ \
+    X(CALL_INDIRECT, "alx", IR_T | IR_R | IR_W | IR_K) /* a element; aux: type; imm2: table */     \
+    X(CALL_HELPER, "lx", IR_T | IR_R | IR_W | IR_K)   /* aux: enum wasm_helper */                  \
+    /* terminators; targets in block->succ */                                                      \
+    X(JUMP, "", IR_E)                                                                              \
+    X(BRANCH, "a", IR_E)          /* a ≠ 0 → succ[0], else succ[1] */                              \
+    X(SWITCH, "a", IR_E)          /* succ[a], the last one is the default */                       \
+    X(RETURN, "l", IR_E)                                                                           \
+    X(TAIL_CALL, "lx", IR_E | IR_T | IR_K) X(TAIL_CALL_INDIRECT, "alx", IR_E | IR_T | IR_K)        \
+    X(TRAP, "x", IR_E | IR_T)     /* aux: enum wasm_trap */
+
+enum { IR_P = 1, IR_C = 2, IR_T = 4, IR_R = 8, IR_W = 16, IR_K = 32, IR_E = 64 };
+
+enum ir_op {
+#define X(name, operands, flags) IR_##name,
+    IR_OPS(X)
+#undef X
+    IR_OP_COUNT
+};
+struct ir_op_info {
+    const char *name, *operands;
+    uint8_t flags;
+};
+extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
+
+typedef uint32_t ir_ref;   /* index of an instruction */
+typedef uint32_t ir_block_ref; /* index of a block; 0 is the entry */
+
+struct ir_ins {
+    uint16_t op;   /* enum ir_op */
+    uint8_t type;  /* enum ir_type of the result */
+    uint8_t access; /* enum ir_access of loads and stores */
+    ir_block_ref block;
+    ir_ref prev, next; /* in the block */
+    union {
+        struct {
+            ir_ref a, b, c;
+        };
+        struct {
+            uint32_t list_a; /* operand a of CALL_INDIRECT */
+            uint32_t list, count; /* first entry in pool, number of entries */
+        };
+    };
+    uint32_t aux;
+    union {
+        uint64_t imm;
+        double f64;
+        float f32;
+    };
+    union {
+        uint64_t imm2;
+        uint32_t table;
+    };
+    uint32_t pos;  /* byte offset in the module, for traps and backtraces */
+    uint32_t mark; /* scratch of the running pass */
+};
+
+struct ir_block {
+    ir_ref first, last;
+    uint32_t preds, pred_count, pred_capacity; /* pool range of block numbers, growable */
+    uint32_t succs, succ_count;                /* pool range of block numbers */
+    ir_block_ref idom;                         /* filled by ir_analyse() */
+    uint32_t rpo;                              /* position in reverse post-order */
+    uint16_t loop_depth;
+    uint16_t flags; /* IR_BLOCK_* */
+    ir_block_ref loop; /* header of the innermost loop, or itself */
+};
+enum { IR_BLOCK_LOOP_HEADER = 1, IR_BLOCK_COLD = 2, IR_BLOCK_UNREACHABLE = 4 };
+
+/* Module facts the compiler needs about things outside the function. */
+struct ir_signature {
+    const uint8_t *params, *results; /* enum ir_type each */
+    uint32_t param_count, result_count;
+    uint32_t canonical; /* struct wasm_func.type to compare with */
+};
+struct ir_global {
+    uint8_t type;
+    bool mutable_, imported, constant; /* constant: value known at compile time */
+    uint64_t value, value2;
+};
+struct ir_memory {
+    bool is64;
+    uint64_t min_pages, max_pages;
+};
+struct ir_table {
+    uint64_t min, max;
+    bool fixed; /* own, never grown or exported: size and base are constant */
+};
+struct ir_module {
+    const struct ir_signature *types;
+    const uint32_t *func_types; /* type index of every function, imports first */
+    const struct ir_global *globals;
+    const struct ir_memory *memories;
+    const struct ir_table *tables;
+    uint32_t type_count, func_count, import_count, global_count, memory_count, table_count;
+};
+
+struct ir_func {
+    const struct ir_module *module;
+    uint32_t index; /* in the module's function index space */
+    const struct ir_signature *signature;
+    struct ir_ins *ins;
+    uint32_t ins_count, ins_capacity;
+    struct ir_block *blocks;
+    uint32_t block_count, block_capacity;
+    uint32_t *pool;
+    uint32_t pool_count, pool_capacity;
+    ir_block_ref *order; /* reachable blocks in reverse post-order; ir_analyse() */
+    uint32_t order_count;
+    bool failed; /* an allocation failed: everything is a no-op until the caller looks */
+};
+
+/* Construction (ir/build.c). All return 0 and set failed when memory is short. */
+void ir_func_init(struct ir_func *f, const struct ir_module *module, uint32_t index);
+void ir_func_reset(struct ir_func *f); /* empty, memory kept for the next function */
+void ir_func_free(struct ir_func *f);
+ir_block_ref ir_block_new(struct ir_func *f);
+void ir_pred_add(struct ir_func *f, ir_block_ref block, ir_block_ref pred);
+uint32_t ir_list_new(struct ir_func *f, uint32_t count); /* pool range, zeroed */
+/* Appends to BLOCK; the caller fills the remaining fields through ir_at(). */
+ir_ref ir_append(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_type type);
+ir_ref ir_insert_before(struct ir_func *f, ir_ref where, enum ir_op op, enum ir_type type);
+void ir_remove(struct ir_func *f, ir_ref ins);
+static inline struct ir_ins *ir_at(struct ir_func *f, ir_ref ref)
+{
+    return &f->ins[ref];
+}
+
+/* Analyses and tools (ir/). */
+bool ir_analyse(struct ir_func *f); /* order, idom, loops; drops unreachable blocks */
+void ir_resolve(struct ir_func *f); /* replaces uses of COPY by what they copy, removes them */
+bool ir_verify(struct ir_func *f, char *why, size_t size); /* every invariant above */
+void ir_print(const struct ir_func *f, void (*put)(void *context, const char *line), void *context);
+
+#endif

@@ -1,0 +1,60 @@
+/* What every code generator offers: one function of SSA in, machine code and its tables out. */
+#ifndef QUINCE_WASM_TARGET_H
+#define QUINCE_WASM_TARGET_H
+
+#include "ir/ir.h"
+
+/* Machine code of a whole module while it grows: one buffer, functions one after another. */
+struct code_buffer {
+    uint8_t *bytes;
+    size_t size, capacity;
+    /* A pc in code that may fault and what the fault means; sorted by offset as code is emitted. */
+    struct code_trap {
+        uint32_t offset; /* of the faulting instruction, from the start of the buffer */
+        uint32_t trap;   /* enum wasm_trap */
+        uint32_t pos;    /* byte offset in the module */
+    } *traps;
+    uint32_t trap_count, trap_capacity;
+    /* Return addresses, for backtraces. */
+    struct code_site {
+        uint32_t offset, pos;
+    } *sites;
+    uint32_t site_count, site_capacity;
+    /* rel32 fields to patch when the target's place is known. */
+    struct code_reloc {
+        uint32_t offset, func;
+    } *relocs;
+    uint32_t reloc_count, reloc_capacity;
+    bool failed; /* out of memory */
+};
+
+/* Where a function ended up and how to walk its frame. */
+struct code_func {
+    uint32_t start, end;    /* offsets in the buffer */
+    uint32_t frame_size;    /* bytes from rsp after the prologue to the return address */
+};
+
+/* CPU features the generator may use, found once by the port or from a .qwo's requirements. */
+struct target_features {
+    bool sse41, popcnt, lzcnt, bmi1, bmi2, avx, avx2;
+};
+void target_detect(struct target_features *features);
+
+struct target_compiler; /* scratch memory kept from function to function */
+struct target_compiler *target_compiler_new(const struct target_features *features);
+void target_compiler_free(struct target_compiler *c);
+/* Appends F's code. false: out of memory. */
+bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_buffer *out,
+                    struct code_func *where);
+/* Thunks of abi.h for one signature; *_offset are places in the buffer. */
+struct code_thunks {
+    uint32_t entry, foreign, host; /* host is ~0u when a host function cannot have the signature */
+};
+bool target_thunks(const struct ir_signature *signature, struct code_buffer *out,
+                   struct code_thunks *where);
+/* The exit stub of abi.h. */
+bool target_exit_stub(struct code_buffer *out, uint32_t *offset);
+/* Resolves relocs to functions in this buffer once every code_func is known. */
+void target_patch(struct code_buffer *code, const struct code_func *funcs, uint32_t import_count);
+
+#endif
