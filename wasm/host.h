@@ -39,6 +39,11 @@ uint64_t wasm_host_now(void);
  * calls save and restore it through the returned previous value. */
 uint64_t wasm_host_deadline(struct wasm_instance *instance, uint64_t deadline);
 
+/* One lock for the engine's process-wide lists (canonical types, code ranges). Held briefly, around
+ * list operations only; not recursive. */
+void wasm_host_lock(void);
+void wasm_host_unlock(void);
+
 /* One line for the operator. */
 void wasm_host_log(const char *line);
 

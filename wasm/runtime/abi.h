@@ -22,17 +22,21 @@
  *   call_indirect/_ref:   load func from the table (a null one faults on reading func->type, listed
  *                         in the trap table as WASM_TRAP_NULL); compare func->type;
  *                         func->instance == r15 ? call [func + code] : call [func + foreign]
- *   foreign thunk (one per signature, rax = func): saves r14 r15, enters func->instance with its
- *                         execution context, calls func->code, copies stack arguments and results,
- *                         restores.
+ *   foreign thunk (one per signature, rax = func): saves r14 r15, enters func->instance, calls
+ *                         func->code, copies stack arguments and results, restores. The execution
+ *                         context needs no change: instances that can reach each other's functions
+ *                         are linked and share one struct wasm_exec (instance->exec is constant from
+ *                         linking on, never NULL).
  *   host thunk (one per signature, rax = func): checks rsp against exec->host_limit
  *                         (WASM_TRAP_STACK), sets rdi = r15, calls func->code, then reads
  *                         exec->interrupted (WASM_TRAP_TIMEOUT).
  *   entry thunk (one per signature): C function
  *                         void entry(struct wasm_func *func, uint64_t *slots, uintptr_t stack_top)
- *                         saves the callee-saved registers and MXCSR, stores rsp in exec->exit_sp,
- *                         switches to stack_top unless that is 0 (nested), loads arguments from slots
- *                         (two per value, as union wasm_value), calls, stores results to slots.
+ *                         saves the callee-saved registers and MXCSR, sets r15 = func->owner (never
+ *                         func->instance, which a host function lacks) and r14, stores rsp in
+ *                         exec->exit_sp, switches to stack_top unless that is 0 (nested), loads
+ *                         arguments from slots (two per value, as union wasm_value), sets rax = func,
+ *                         calls func->instance ? func->code : func->foreign, stores results to slots.
  *                         Returns enum wasm_trap: 0, or what came through the exit stub.
  *   exit stub:            reached with rdi = enum wasm_trap and r15 = instance by a jump from a
  *                         trap site, from wasm_handle_fault, from wasm_trap(): rsp =
@@ -50,17 +54,23 @@ struct wasm_func {
     struct wasm_instance *instance; /* NULL for host functions */
     uint32_t type;                  /* canonical type number, equal for equal signatures anywhere */
     uint32_t index;                 /* in its module's function index space */
-    uint32_t references;            /* host functions; Wasm ones live as long as their instance */
+    uint32_t references;            /* of objects made by wasm_func_host(); others live with owner */
     uint32_t reserved;
+    /* The instance it belongs to: for a Wasm function that of its module, for a host function the
+     * one that imported it (each import has a struct wasm_func of its own, with the importer's
+     * thunks). */
+    struct wasm_instance *owner;
 };
 
-/* One running call from outside; nested calls chain through previous. */
+/* Where running code leaves to. One per set of linked instances; a nested call saves and restores
+ * exit_sp and host_limit. */
 struct wasm_exec {
     uintptr_t exit_sp;
     uintptr_t host_limit;  /* lowest rsp at which a host function may be entered */
     uint32_t interrupted;  /* set by the deadline while in a host function */
     uint32_t trap;         /* the trap that ended it */
     uintptr_t trap_pc, trap_sp, trap_fp; /* where, for the backtrace */
+    uintptr_t guard_low, stack_low; /* of the engine stack in use: [guard_low, stack_low) faults */
     struct wasm_exec *previous;
 };
 
@@ -117,7 +127,7 @@ enum wasm_helper {
 
 struct wasm_instance {
     uint8_t *memory0;           /* r14; NULL without a memory */
-    struct wasm_exec *exec;     /* NULL outside calls */
+    struct wasm_exec *exec;     /* that of its linked set; never NULL */
     uintptr_t exit_stub;        /* jump target to leave with rdi = trap */
     const uintptr_t *helpers;   /* [WASM_HELPER_COUNT] C functions */
     struct wasm_func **imports; /* [imported functions] */

@@ -49,6 +49,10 @@ bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_bu
 /* Thunks of abi.h for one signature; *_offset are places in the buffer. */
 struct code_thunks {
     uint32_t entry, foreign, host; /* host is ~0u when a host function cannot have the signature */
+    /* For backtraces through them: bytes from rsp at the thunk's call instruction to its own return
+     * address, and where each thunk ends. */
+    uint32_t foreign_frame, host_frame;
+    uint32_t entry_end, foreign_end, host_end;
 };
 bool target_thunks(const struct ir_signature *signature, struct code_buffer *out,
                    struct code_thunks *where);
