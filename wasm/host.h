@@ -25,7 +25,7 @@ void wasm_host_release(void *addr, size_t size);
 
 /* Code: copies SIZE bytes to fresh executable pages, never writable while executable. The code may
  * refer to itself only by relative addresses: *where* it will stand is told by RELOCATE, called
- * once with the writable bytes and their final address before they are published. */
+ * once (unless NULL) with the writable bytes and their final address before they are published. */
 void *wasm_host_publish(const void *code, size_t size,
                         void (*relocate)(void *context, uint8_t *bytes, uintptr_t address),
                         void *context);
@@ -34,10 +34,16 @@ void wasm_host_unpublish(void *code, size_t size);
 /* Monotonic time in nanoseconds. */
 uint64_t wasm_host_now(void);
 
-/* Arms the deadline of the calling thread's current call: at DEADLINE (wasm_host_now() scale) the
- * port calls wasm_handle_deadline(instance, …). 0 disarms. One armed deadline per thread; nested
- * calls save and restore it through the returned previous value. */
-uint64_t wasm_host_deadline(struct wasm_instance *instance, uint64_t deadline);
+/* Arms the deadline of the calling thread's current call: from AT (wasm_host_now() scale) on the port
+ * calls wasm_handle_deadline(instance, …) in that thread, again and again (some 100 us apart) until
+ * it returns true or the deadline is replaced. AT 0 disarms. Returns what was armed before, which a
+ * nested call hands back when it ends. Called around every call with a budget: cheap when the new
+ * deadline is later than one that a pending timer covers. */
+struct wasm_deadline {
+    uint64_t at;
+    struct wasm_instance *instance;
+};
+struct wasm_deadline wasm_host_deadline(struct wasm_deadline next);
 
 /* One lock for the engine's process-wide lists (canonical types, code ranges). Held briefly, around
  * list operations only; not recursive. */

@@ -3,7 +3,9 @@
  * of wasm/ is visible to it.
  *
  * Threads: a module is immutable after loading and may be shared. An instance is used by one thread
- * at a time; the embedder holds the lock. Sizes are bytes unless a name says pages (64 KiB).
+ * at a time; the embedder holds the lock. Instances linked to each other (or to the same table,
+ * memory or global) form one set, a store: it counts as one instance here, and its memory is given
+ * back when the last of it is freed, so references between them stay valid. Sizes are bytes unless a name says pages (64 KiB).
  * Errors: functions that can fail on outside input fill a struct wasm_error and change nothing else. */
 #ifndef QUINCE_WASM_H
 #define QUINCE_WASM_H
@@ -172,9 +174,11 @@ struct wasm_instance_options {
     void *host_data;      /* for wasm_instance_data() */
     size_t stack_size;    /* bytes of engine stack; 0: WASM_DEFAULT_STACK */
     uint64_t max_pages;   /* quota over all memories the instance owns; 0: the module's own maximum */
+    uint32_t max_elements; /* quota over all its tables; 0: WASM_DEFAULT_ELEMENTS */
     uint64_t budget_ns;   /* of instantiation and, until changed, of each call; 0: none */
 };
 #define WASM_DEFAULT_STACK (1024u * 1024u)
+#define WASM_DEFAULT_ELEMENTS 10000000u
 
 /* Links, allocates, initialises, runs the start function. NULL and *err on failure. */
 struct wasm_instance *wasm_instance_new(struct wasm_module *module,
@@ -190,7 +194,9 @@ struct wasm_func *wasm_instance_func(struct wasm_instance *instance, const char 
 struct wasm_functype wasm_func_type(const struct wasm_func *func);
 
 /* Calls FUNC with args[param_count]; results[result_count] are written when it returns
- * WASM_TRAP_NONE. Nested calls (from a host function) continue on the current engine stack. */
+ * WASM_TRAP_NONE. Nested calls (from a host function) continue on the current engine stack. A
+ * function made by wasm_func_host() is called through an instance that exports it; directly it is
+ * refused with WASM_TRAP_HOST. An instance whose call trapped may be called again. */
 enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
                          union wasm_value *results);
 

@@ -3,6 +3,7 @@
 #define QUINCE_WASM_TARGET_H
 
 #include "ir/ir.h"
+#include "runtime/abi.h"
 
 /* Machine code of a whole module while it grows: one buffer, functions one after another. */
 struct code_buffer {
@@ -60,5 +61,12 @@ bool target_thunks(const struct ir_signature *signature, struct code_buffer *out
 bool target_exit_stub(struct code_buffer *out, uint32_t *offset);
 /* Resolves relocs to functions in this buffer once every code_func is known. */
 void target_patch(struct code_buffer *code, const struct code_func *funcs, uint32_t import_count);
+
+/* What C cannot say (stubs.c of each target). The helpers as compiled code enters them: a stub each
+ * that leaves with WASM_TRAP_STACK when fewer than WASM_HOST_STACK bytes of engine stack are left,
+ * so that a helper never runs into the guard. */
+extern const uintptr_t target_helper_stubs[WASM_HELPER_COUNT];
+/* Enters the exit stub of INSTANCE. */
+_Noreturn void target_exit(struct wasm_instance *instance, uint32_t trap);
 
 #endif

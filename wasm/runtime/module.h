@@ -1,0 +1,69 @@
+/* A loaded module: its description, its machine code and the tables that explain it. */
+#ifndef QUINCE_WASM_RUNTIME_MODULE_H
+#define QUINCE_WASM_RUNTIME_MODULE_H
+
+#include "decode/decode.h"
+#include "target/target.h"
+
+/* A signature's thunks in this module's code; equal signatures share them. */
+struct module_signature {
+    uint32_t canonical;
+    bool has_references; /* among the parameters */
+    bool used;           /* by a function: thunks exist */
+    uintptr_t entry, foreign, host; /* host: 0 when no host function can have it */
+};
+enum thunk_kind { THUNK_ENTRY, THUNK_FOREIGN, THUNK_HOST };
+struct module_thunk {
+    uint32_t start, end, frame;
+    enum thunk_kind kind;
+};
+
+struct wasm_module {
+    uint32_t references;
+    struct module_info info;
+    uint8_t *bytes; /* own copy of the module */
+    struct module_signature *signatures; /* by type index */
+    uint8_t *code;
+    size_t code_size;
+    uintptr_t exit_stub;
+    struct code_func *funcs; /* own functions */
+    struct code_trap *traps; /* sorted by offset */
+    uint32_t trap_count;
+    struct code_site *sites; /* sorted by offset */
+    uint32_t site_count;
+    struct module_thunk *thunks; /* in order of code */
+    uint32_t thunk_count;
+    struct wasm_module *next; /* in the list of code ranges */
+};
+
+/* Canonical type numbers (types.c): equal signatures get equal numbers, process-wide. 0: out of
+ * memory. Counted; release with the same signature. */
+uint32_t type_intern(const struct module_type *type);
+void type_release(uint32_t canonical);
+
+/* Code ranges (ranges.c): which module a program counter is in. range_find() takes no lock and may
+ * be called in a fault handler. */
+void range_add(struct wasm_module *module);
+void range_remove(struct wasm_module *module);
+struct wasm_module *range_find(uintptr_t pc);
+
+/* What stands at code offset OFFSET (backtrace.c, trap.c): index in the tables or ~0u. */
+uint32_t module_find_func(const struct wasm_module *module, uint32_t offset);
+const struct code_trap *module_find_trap(const struct wasm_module *module, uint32_t offset);
+/* The last site or trap at or before OFFSET: its position in the module. */
+uint32_t module_find_pos(const struct wasm_module *module, uint32_t offset);
+/* Exactly a return address? */
+bool module_is_site(const struct wasm_module *module, uint32_t offset);
+
+static inline struct wasm_functype module_functype(const struct wasm_module *module, uint32_t index)
+{
+    const struct module_type *type = &module->info.types[module->info.func_types[index]];
+    return (struct wasm_functype){type->params, type->results, type->param_count,
+                                  type->result_count};
+}
+
+/* Fills *err: kind, offset, message. */
+void error_set(struct wasm_error *err, enum wasm_error_kind kind, uint32_t offset,
+               const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif
