@@ -75,7 +75,13 @@ struct module_info {
     uint32_t export_count, elem_count, data_count, custom_count;
     uint32_t imported_funcs, imported_tables, imported_memories, imported_globals;
     uint32_t start; /* ~0u: none */
-    const char **func_names; /* from the name section; entries may be NULL */
+    const char **func_names; /* from the name section; NULL, or entries may be NULL */
+    const char *module_name; /* from the name section, or NULL */
+    bool has_data_count;
+    /* The same as the compiler wants it; decode_module() fills it. What only the embedder knows,
+     * signatures[].canonical, is written there before the first decode_body(). */
+    struct ir_module ir;
+    struct ir_signature *signatures; /* = ir.types, writable */
 };
 
 /* Decodes and validates everything but function bodies. INFO refers to BYTES while it lives. */
@@ -83,7 +89,10 @@ bool decode_module(const uint8_t *bytes, size_t size, const struct wasm_load_opt
                    struct module_info *info, struct wasm_error *err);
 void module_info_free(struct module_info *info);
 
-/* Validates function INDEX (own functions only) and builds its SSA into F. */
+/* Validates function INDEX (of the function index space: not below imported_funcs) and builds its
+ * SSA into F, which the caller has initialised once with ir_func_init(f, &info->ir, 0) and which is
+ * reset by every call. On success F is analysed (ir_analyse) and free of COPY; on failure its
+ * content is undefined. INFO must outlive the decoder and F. */
 struct body_decoder; /* scratch memory kept from function to function */
 struct body_decoder *body_decoder_new(const struct module_info *info);
 void body_decoder_free(struct body_decoder *d);

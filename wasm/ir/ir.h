@@ -6,7 +6,7 @@
  * one call. Invariants are checked by ir_verify() in debug builds and tests.
  *
  * Instructions: ins[0] is unused, so 0 means "none". Each block chains its instructions: phis first,
- * a single terminator last. Operand use:
+ * a single terminator last. The entry has no predecessors. Operand use:
  *   a, b, c    instruction numbers, as the table below says
  *   imm        64-bit payload beside a (constants, offsets)
  *   list       for calls, phis, returns, switches: first entry in func->pool, and its length */
@@ -20,7 +20,8 @@
 enum ir_type { IR_VOID, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_REF, IR_TYPE_COUNT };
 /* IR_REF is a 64-bit pointer: a struct wasm_func * or an externref. */
 
-/* Memory access widths of IR_LOAD and IR_STORE, the integer ones extended to the result type. */
+/* Memory access widths of IR_LOAD and IR_STORE, the integer ones extended to the result type. The
+ * front end writes i32.load as IR_U32 and stores as the unsigned ones. */
 enum ir_access {
     IR_S8, IR_U8, IR_S16, IR_U16, IR_S32, IR_U32, IR_64, IR_ACCESS_F32, IR_ACCESS_F64, IR_128,
 };
@@ -131,14 +132,18 @@ struct ir_ins {
 
 struct ir_block {
     ir_ref first, last;
-    uint32_t preds, pred_count, pred_capacity; /* pool range of block numbers, growable */
+    uint32_t preds, pred_count, pred_capacity; /* pool range of block numbers, growable; a
+                                                  predecessor stands there once, however many of its
+                                                  successor entries lead here */
     uint32_t succs, succ_count;                /* pool range of block numbers */
     ir_block_ref idom;                         /* filled by ir_analyse() */
     uint32_t rpo;                              /* position in reverse post-order */
     uint16_t loop_depth;
     uint16_t flags; /* IR_BLOCK_* */
-    ir_block_ref loop; /* header of the innermost loop, or itself */
+    ir_block_ref loop; /* header of the innermost loop (a header: itself); IR_NONE outside of loops */
+    ir_block_ref outer_loop; /* of a header: the header of the enclosing loop, or IR_NONE */
 };
+#define IR_NONE UINT32_MAX
 enum { IR_BLOCK_LOOP_HEADER = 1, IR_BLOCK_COLD = 2, IR_BLOCK_UNREACHABLE = 4 };
 
 /* Module facts the compiler needs about things outside the function. */
@@ -180,30 +185,72 @@ struct ir_func {
     uint32_t *pool;
     uint32_t pool_count, pool_capacity;
     ir_block_ref *order; /* reachable blocks in reverse post-order; ir_analyse() */
-    uint32_t order_count;
+    uint32_t order_count, order_capacity;
+    uint32_t *scratch; /* of ir_analyse() and its like; contents last as long as one call */
+    uint32_t scratch_capacity;
     bool failed; /* an allocation failed: everything is a no-op until the caller looks */
+    /* Stand in for ins and blocks until the first allocation, so that number 0 always exists. */
+    struct ir_ins spare_ins;
+    struct ir_block spare_block;
 };
 
-/* Construction (ir/build.c). All return 0 and set failed when memory is short. */
+/* Construction (ir/build.c). All return 0 and set failed when memory is short: ins[0] and blocks[0]
+ * can be written then without harm, a list of 0 cannot, so look at failed before filling it. A struct
+ * ir_func must not be copied or moved. */
 void ir_func_init(struct ir_func *f, const struct ir_module *module, uint32_t index);
 void ir_func_reset(struct ir_func *f); /* empty, memory kept for the next function */
 void ir_func_free(struct ir_func *f);
-ir_block_ref ir_block_new(struct ir_func *f);
+ir_block_ref ir_block_new(struct ir_func *f); /* the first one is 0, the entry */
+/* Adds PRED to BLOCK's predecessors; the caller sees to it that it stands there only once and
+ * extends the phis. */
 void ir_pred_add(struct ir_func *f, ir_block_ref block, ir_block_ref pred);
 uint32_t ir_list_new(struct ir_func *f, uint32_t count); /* pool range, zeroed */
 /* Appends to BLOCK; the caller fills the remaining fields through ir_at(). */
 ir_ref ir_append(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_type type);
 ir_ref ir_insert_before(struct ir_func *f, ir_ref where, enum ir_op op, enum ir_type type);
+/* A phi at the start of BLOCK with one (zero) entry per predecessor known now. */
+ir_ref ir_phi_new(struct ir_func *f, ir_block_ref block, enum ir_type type);
+/* Unlinks INS and makes it a NOP. */
 void ir_remove(struct ir_func *f, ir_ref ins);
+/* Terminators. They set the successors; predecessors of the targets are the caller's concern. */
+ir_ref ir_jump(struct ir_func *f, ir_block_ref from, ir_block_ref to);
+ir_ref ir_branch(struct ir_func *f, ir_block_ref from, ir_ref condition, ir_block_ref if_true,
+                 ir_block_ref if_false);
+ir_ref ir_switch(struct ir_func *f, ir_block_ref from, ir_ref index, uint32_t succ_count);
+
 static inline struct ir_ins *ir_at(struct ir_func *f, ir_ref ref)
 {
     return &f->ins[ref];
 }
+static inline const ir_block_ref *ir_preds(const struct ir_func *f, ir_block_ref block)
+{
+    return f->pool + f->blocks[block].preds;
+}
+static inline const ir_block_ref *ir_succs(const struct ir_func *f, ir_block_ref block)
+{
+    return f->pool + f->blocks[block].succs;
+}
 
-/* Analyses and tools (ir/). */
-bool ir_analyse(struct ir_func *f); /* order, idom, loops; drops unreachable blocks */
-void ir_resolve(struct ir_func *f); /* replaces uses of COPY by what they copy, removes them */
-bool ir_verify(struct ir_func *f, char *why, size_t size); /* every invariant above */
+/* The instruction operands of INS, whatever its shape: a, b, c first, then the list. */
+uint32_t ir_operand_count(const struct ir_ins *ins);
+uint32_t *ir_operand(struct ir_func *f, struct ir_ins *ins, uint32_t i);
+
+/* Analyses and tools (ir/). All work without recursion in time linear, or nearly so, in the size of
+ * the function; all return false when memory is short. */
+/* order, idom, loops; drops unreachable blocks: empties them, marks them IR_BLOCK_UNREACHABLE and
+ * takes them out of predecessors and phis. idom of the entry is the entry. Numbers of blocks stay. */
+bool ir_analyse(struct ir_func *f);
+/* After ir_analyse(): whether A dominates B, by climbing from B; for a lot of questions number the
+ * tree instead. */
+bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_block_ref b);
+/* The front end does not split critical edges. This puts a block with a JUMP on every edge from a
+ * block with several successors to a block with several predecessors and at least one phi; edges of
+ * one SWITCH to one target share theirs. Ends with ir_analyse(). */
+bool ir_split_critical_edges(struct ir_func *f);
+bool ir_resolve(struct ir_func *f); /* replaces uses of COPY by what they copy, removes them */
+/* Every invariant above. Computes what it needs itself, so the analyses may be out of date; a
+ * function with unreachable blocks is accepted. WHY names the first violation. */
+bool ir_verify(struct ir_func *f, char *why, size_t size);
 void ir_print(const struct ir_func *f, void (*put)(void *context, const char *line), void *context);
 
 #endif

@@ -1,0 +1,240 @@
+/* Construction of a function's SSA: the arena of instructions, blocks and lists, and the small
+ * operations by which every other part changes it. */
+#include "ir/ir.h"
+#include "host.h"
+
+#include <string.h>
+
+/* Numbers stay below this so that sums of two of them fit 32 bits. */
+#define MAX_ENTRIES 0x40000000u
+
+/* Doubles CAPACITY until it holds NEEDED entries. STATIC_ENTRY, if the array still is that one, is
+ * copied instead of reallocated. */
+static bool grow(struct ir_func *f, void **array, uint32_t *capacity, uint64_t needed,
+                 size_t entry_size, const void *static_entry, uint32_t first)
+{
+    if (needed <= *capacity)
+        return true;
+    if (f->failed || needed > MAX_ENTRIES)
+        goto failed;
+    uint64_t fresh = *capacity > first ? *capacity : first;
+    while (fresh < needed)
+        fresh *= 2;
+    bool is_static = static_entry && *array == static_entry;
+    void *bigger = wasm_host_realloc(is_static ? NULL : *array, (size_t)fresh * entry_size);
+    if (!bigger)
+        goto failed;
+    if (is_static)
+        memcpy(bigger, static_entry, entry_size);
+    *array = bigger;
+    *capacity = (uint32_t)fresh;
+    return true;
+failed:
+    f->failed = true;
+    return false;
+}
+
+void ir_func_init(struct ir_func *f, const struct ir_module *module, uint32_t index)
+{
+    memset(f, 0, sizeof *f);
+    f->module = module;
+    f->index = index;
+    if (module && index < module->func_count)
+        f->signature = &module->types[module->func_types[index]];
+    f->ins = &f->spare_ins;
+    f->ins_count = f->ins_capacity = 1;
+    f->blocks = &f->spare_block;
+    f->block_capacity = 1;
+}
+
+void ir_func_reset(struct ir_func *f)
+{
+    f->ins_count = 1;
+    memset(&f->ins[0], 0, sizeof f->ins[0]);
+    f->block_count = 0;
+    f->pool_count = 0;
+    f->order_count = 0;
+    f->failed = false;
+}
+
+void ir_func_free(struct ir_func *f)
+{
+    if (f->ins != &f->spare_ins)
+        wasm_host_free(f->ins);
+    if (f->blocks != &f->spare_block)
+        wasm_host_free(f->blocks);
+    wasm_host_free(f->pool);
+    wasm_host_free(f->order);
+    wasm_host_free(f->scratch);
+    memset(f, 0, sizeof *f);
+}
+
+ir_block_ref ir_block_new(struct ir_func *f)
+{
+    void *blocks = f->blocks;
+    if (!grow(f, &blocks, &f->block_capacity, (uint64_t)f->block_count + 1, sizeof *f->blocks,
+              &f->spare_block, 64))
+        return 0;
+    f->blocks = blocks;
+    struct ir_block *b = &f->blocks[f->block_count];
+    memset(b, 0, sizeof *b);
+    b->loop = b->outer_loop = IR_NONE;
+    return f->block_count++;
+}
+
+/* A pool range of COUNT entries with undefined contents. */
+static uint32_t pool_take(struct ir_func *f, uint32_t count)
+{
+    void *pool = f->pool;
+    if (!grow(f, &pool, &f->pool_capacity, (uint64_t)f->pool_count + count, sizeof *f->pool, NULL,
+              256))
+        return 0;
+    f->pool = pool;
+    uint32_t range = f->pool_count;
+    f->pool_count += count;
+    return range;
+}
+
+uint32_t ir_list_new(struct ir_func *f, uint32_t count)
+{
+    uint32_t range = pool_take(f, count);
+    if (!f->failed && count)
+        memset(f->pool + range, 0, (size_t)count * sizeof *f->pool);
+    return range;
+}
+
+void ir_pred_add(struct ir_func *f, ir_block_ref block, ir_block_ref pred)
+{
+    if (f->failed)
+        return;
+    struct ir_block *b = &f->blocks[block];
+    if (b->pred_count == b->pred_capacity) {
+        uint32_t capacity = b->pred_capacity ? b->pred_capacity * 2 : 2;
+        uint32_t range = pool_take(f, capacity);
+        if (f->failed)
+            return;
+        if (b->pred_count)
+            memcpy(f->pool + range, f->pool + b->preds, b->pred_count * sizeof *f->pool);
+        b->preds = range;
+        b->pred_capacity = capacity;
+    }
+    f->pool[b->preds + b->pred_count++] = pred;
+}
+
+static ir_ref ins_new(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_type type)
+{
+    if (f->ins_count == f->ins_capacity) {
+        void *ins = f->ins;
+        if (!grow(f, &ins, &f->ins_capacity, (uint64_t)f->ins_count + 1, sizeof *f->ins,
+                  &f->spare_ins, 256))
+            return 0;
+        f->ins = ins;
+    }
+    struct ir_ins *i = &f->ins[f->ins_count];
+    memset(i, 0, sizeof *i);
+    i->op = (uint16_t)op;
+    i->type = (uint8_t)type;
+    i->block = block;
+    return f->ins_count++;
+}
+
+ir_ref ir_append(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_type type)
+{
+    ir_ref ref = f->failed ? 0 : ins_new(f, block, op, type);
+    if (!ref)
+        return 0;
+    struct ir_block *b = &f->blocks[block];
+    f->ins[ref].prev = b->last;
+    if (b->last)
+        f->ins[b->last].next = ref;
+    else
+        b->first = ref;
+    b->last = ref;
+    return ref;
+}
+
+ir_ref ir_insert_before(struct ir_func *f, ir_ref where, enum ir_op op, enum ir_type type)
+{
+    ir_block_ref block = f->ins[where].block;
+    ir_ref ref = f->failed ? 0 : ins_new(f, block, op, type);
+    if (!ref)
+        return 0;
+    ir_ref prev = f->ins[where].prev;
+    f->ins[ref].prev = prev;
+    f->ins[ref].next = where;
+    f->ins[where].prev = ref;
+    if (prev)
+        f->ins[prev].next = ref;
+    else
+        f->blocks[block].first = ref;
+    return ref;
+}
+
+ir_ref ir_phi_new(struct ir_func *f, ir_block_ref block, enum ir_type type)
+{
+    if (f->failed)
+        return 0;
+    uint32_t count = f->blocks[block].pred_count;
+    uint32_t list = ir_list_new(f, count);
+    ir_ref first = f->blocks[block].first;
+    ir_ref phi =
+        first ? ir_insert_before(f, first, IR_PHI, type) : ir_append(f, block, IR_PHI, type);
+    f->ins[phi].list = list;
+    f->ins[phi].count = count;
+    return phi;
+}
+
+void ir_remove(struct ir_func *f, ir_ref ins)
+{
+    struct ir_ins *i = &f->ins[ins];
+    struct ir_block *b = &f->blocks[i->block];
+    if (i->prev)
+        f->ins[i->prev].next = i->next;
+    else
+        b->first = i->next;
+    if (i->next)
+        f->ins[i->next].prev = i->prev;
+    else
+        b->last = i->prev;
+    i->op = IR_NOP;
+    i->prev = i->next = 0;
+}
+
+static ir_ref terminate(struct ir_func *f, ir_block_ref from, enum ir_op op, uint32_t succ_count)
+{
+    uint32_t succs = ir_list_new(f, succ_count);
+    ir_ref ref = ir_append(f, from, op, IR_VOID);
+    if (!f->failed) {
+        f->blocks[from].succs = succs;
+        f->blocks[from].succ_count = succ_count;
+    }
+    return ref;
+}
+
+ir_ref ir_jump(struct ir_func *f, ir_block_ref from, ir_block_ref to)
+{
+    ir_ref ref = terminate(f, from, IR_JUMP, 1);
+    if (!f->failed)
+        f->pool[f->blocks[from].succs] = to;
+    return ref;
+}
+
+ir_ref ir_branch(struct ir_func *f, ir_block_ref from, ir_ref condition, ir_block_ref if_true,
+                 ir_block_ref if_false)
+{
+    ir_ref ref = terminate(f, from, IR_BRANCH, 2);
+    if (!f->failed) {
+        f->ins[ref].a = condition;
+        f->pool[f->blocks[from].succs] = if_true;
+        f->pool[f->blocks[from].succs + 1] = if_false;
+    }
+    return ref;
+}
+
+ir_ref ir_switch(struct ir_func *f, ir_block_ref from, ir_ref index, uint32_t succ_count)
+{
+    ir_ref ref = terminate(f, from, IR_SWITCH, succ_count);
+    if (!f->failed)
+        f->ins[ref].a = index;
+    return ref;
+}

@@ -1,0 +1,73 @@
+/* Splitting of critical edges, for code generators that place moves for phis on edges. */
+#include "ir/dominators.h"
+
+static bool has_phi(const struct ir_func *f, ir_block_ref b)
+{
+    return f->blocks[b].first && f->ins[f->blocks[b].first].op == IR_PHI;
+}
+
+/* A block on the edge (or edges) from FROM to predecessor slot SLOT of TO. */
+static ir_block_ref edge_block(struct ir_func *f, ir_block_ref from, ir_block_ref to, uint32_t slot)
+{
+    ir_block_ref edge = ir_block_new(f);
+    ir_pred_add(f, edge, from);
+    ir_ref jump = ir_jump(f, edge, to);
+    if (f->failed)
+        return 0;
+    f->ins[jump].pos = f->ins[f->blocks[from].last].pos;
+    f->blocks[edge].flags = f->blocks[to].flags & IR_BLOCK_COLD;
+    f->pool[f->blocks[to].preds + slot] = edge;
+    return edge;
+}
+
+bool ir_split_critical_edges(struct ir_func *f)
+{
+    /* slot_of[to]: position of the block under work in to's predecessors. Filled from the targets'
+     * lists sorted by source, so that a wide switch costs no search: head[from] starts a chain of
+     * (target, slot) records. */
+    uint32_t blocks = f->block_count;
+    uint64_t records = 0;
+    for (ir_block_ref b = 0; b < blocks; b++)
+        if (f->blocks[b].pred_count > 1 && has_phi(f, b))
+            records += f->blocks[b].pred_count;
+    if (!records)
+        return !f->failed && ir_analyse(f);
+    uint32_t *memory = records > UINT32_MAX / 8 ? NULL : ir_scratch(f, 2, (uint32_t)records * 3);
+    if (!memory || f->failed) {
+        f->failed = true;
+        return false;
+    }
+    uint32_t *head = memory, *edge_to = memory + blocks, *record = memory + 2 * (size_t)blocks;
+    for (ir_block_ref b = 0; b < blocks; b++)
+        head[b] = edge_to[b] = IR_NONE;
+    uint32_t used = 0;
+    for (ir_block_ref b = 0; b < blocks; b++) {
+        if (f->blocks[b].pred_count < 2 || !has_phi(f, b))
+            continue;
+        for (uint32_t slot = 0; slot < f->blocks[b].pred_count; slot++) {
+            ir_block_ref from = f->pool[f->blocks[b].preds + slot];
+            if (f->blocks[from].succ_count < 2)
+                continue;
+            record[used] = b;
+            record[used + 1] = slot;
+            record[used + 2] = head[from];
+            head[from] = used;
+            used += 3;
+        }
+    }
+    for (ir_block_ref from = 0; from < blocks; from++) {
+        if (head[from] == IR_NONE)
+            continue;
+        for (uint32_t r = head[from]; r != IR_NONE; r = record[r + 2])
+            edge_to[record[r]] = edge_block(f, from, record[r], record[r + 1]);
+        if (f->failed)
+            return false;
+        uint32_t *succs = f->pool + f->blocks[from].succs;
+        for (uint32_t i = 0; i < f->blocks[from].succ_count; i++)
+            if (edge_to[succs[i]] != IR_NONE)
+                succs[i] = edge_to[succs[i]];
+        for (uint32_t r = head[from]; r != IR_NONE; r = record[r + 2])
+            edge_to[record[r]] = IR_NONE;
+    }
+    return ir_analyse(f);
+}
