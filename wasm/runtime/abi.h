@@ -92,7 +92,7 @@ struct wasm_table {
 };
 
 struct wasm_global {
-    union wasm_value value; /* offset 0, 16-byte aligned */
+    union wasm_value value __attribute__((aligned(16))); /* offset 0 */
     uint32_t references;
     uint8_t type;
     bool mutable_;

@@ -2,7 +2,10 @@
 #ifndef QUINCE_WASM_RUNTIME_MODULE_H
 #define QUINCE_WASM_RUNTIME_MODULE_H
 
+#include <string.h>
+
 #include "decode/decode.h"
+#include "host.h"
 #include "target/target.h"
 
 /* A signature's thunks in this module's code; equal signatures share them. */
@@ -60,6 +63,18 @@ static inline struct wasm_functype module_functype(const struct wasm_module *mod
     const struct module_type *type = &module->info.types[module->info.func_types[index]];
     return (struct wasm_functype){type->params, type->results, type->param_count,
                                   type->result_count};
+}
+
+/* Zeroed; never NULL for no elements unless memory is short. */
+static inline void *array_new(size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / 2 / size)
+        return NULL;
+    size_t bytes = count * size;
+    void *p = wasm_host_alloc(bytes > 0 ? bytes : 1);
+    if (p)
+        memset(p, 0, bytes);
+    return p;
 }
 
 /* Fills *err: kind, offset, message. */

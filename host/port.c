@@ -1,0 +1,301 @@
+/* The engine's port to POSIX: mmap for address space and code, signals for faults, a timer per thread
+ * for deadlines. */
+#define _GNU_SOURCE
+#include "port.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "wasm.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+enum { SIGNAL_STACK = 128 * 1024, RETRY_NS = 100000 };
+
+void *wasm_host_alloc(size_t size)
+{
+    return malloc(size);
+}
+
+void *wasm_host_realloc(void *p, size_t size)
+{
+    return realloc(p, size);
+}
+
+void wasm_host_free(void *p)
+{
+    free(p);
+}
+
+/* Address space */
+
+void *wasm_host_reserve(size_t size, size_t align)
+{
+    size_t extra = align > 4096 ? align : 0;
+    if (size + extra < size)
+        return NULL;
+    uint8_t *p = mmap(NULL, size + extra, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                      -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    if (extra) {
+        uint8_t *start = (uint8_t *)(((uintptr_t)p + align - 1) & ~(uintptr_t)(align - 1));
+        if (start > p)
+            munmap(p, (size_t)(start - p));
+        if (start + size < p + size + extra)
+            munmap(start + size, (size_t)(p + extra - start));
+        p = start;
+    }
+    return p;
+}
+
+bool wasm_host_commit(void *addr, size_t size)
+{
+    return !mprotect(addr, size, PROT_READ | PROT_WRITE);
+}
+
+void wasm_host_decommit(void *addr, size_t size)
+{
+    mmap(addr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+void wasm_host_release(void *addr, size_t size)
+{
+    if (addr)
+        munmap(addr, size);
+}
+
+static size_t page_round(size_t size)
+{
+    return (size + 4095) & ~(size_t)4095;
+}
+
+void *wasm_host_publish(const void *code, size_t size,
+                        void (*relocate)(void *context, uint8_t *bytes, uintptr_t address),
+                        void *context)
+{
+    uint8_t *p = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                      -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    memcpy(p, code, size);
+    if (relocate)
+        relocate(context, p, (uintptr_t)p);
+    if (mprotect(p, page_round(size), PROT_READ | PROT_EXEC)) {
+        munmap(p, page_round(size));
+        return NULL;
+    }
+    return p;
+}
+
+void wasm_host_unpublish(void *code, size_t size)
+{
+    munmap(code, page_round(size));
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void wasm_host_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void wasm_host_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+void wasm_host_log(const char *line)
+{
+    fprintf(stderr, "quince: %s\n", line);
+}
+
+uint64_t wasm_host_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Signals */
+
+static void context_get(const ucontext_t *from, struct wasm_context *to)
+{
+#if defined(__x86_64__)
+    const greg_t *r = from->uc_mcontext.gregs;
+    *to = (struct wasm_context){(uintptr_t)r[REG_RIP], (uintptr_t)r[REG_RSP], (uintptr_t)r[REG_RBP],
+                                (uintptr_t)r[REG_R15], (uintptr_t)r[REG_RDI]};
+#else
+#error "the port knows no registers of this architecture"
+#endif
+}
+
+static void context_set(ucontext_t *to, const struct wasm_context *from)
+{
+#if defined(__x86_64__)
+    greg_t *r = to->uc_mcontext.gregs;
+    r[REG_RIP] = (greg_t)from->pc;
+    r[REG_RSP] = (greg_t)from->sp;
+    r[REG_RBP] = (greg_t)from->fp;
+    r[REG_R15] = (greg_t)from->instance;
+    r[REG_RDI] = (greg_t)from->arg0;
+#endif
+}
+
+static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+static struct sigaction previous[sizeof(fault_signals) / sizeof(*fault_signals)];
+
+/* Not ours: what would have happened without us. */
+static void chain(int number, siginfo_t *info, void *context)
+{
+    size_t i = 0;
+    while (fault_signals[i] != number)
+        i++;
+    const struct sigaction *old = &previous[i];
+    if (old->sa_flags & SA_SIGINFO) {
+        old->sa_sigaction(number, info, context);
+    } else if (old->sa_handler == SIG_DFL || old->sa_handler == SIG_IGN) {
+        /* Ends the process when the faulting instruction runs again (or the raised signal is
+         * unblocked). */
+        signal(number, SIG_DFL);
+        if (info->si_code <= 0)
+            raise(number);
+    } else {
+        old->sa_handler(number);
+    }
+}
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    struct wasm_context registers;
+    context_get(context, &registers);
+    enum wasm_fault fault = number == SIGFPE   ? WASM_FAULT_DIVIDE
+                            : number == SIGILL ? WASM_FAULT_ILLEGAL
+                                               : WASM_FAULT_ACCESS;
+    /* A signal that a process sent says nothing about the instruction it came upon. */
+    if (info->si_code > 0 && wasm_handle_fault(&registers, fault, (uintptr_t)info->si_addr))
+        context_set(context, &registers);
+    else
+        chain(number, info, context);
+    errno = saved;
+}
+
+/* Deadlines: one timer per thread. It is left to run when a deadline is taken back or moved later, and
+ * looks at what is armed when it fires, so that a call with a budget costs no system call. */
+static __thread struct {
+    bool ready;
+    void *signal_stack;
+    timer_t timer;
+    uint64_t pending; /* when the timer fires; 0: it does not */
+    struct wasm_deadline armed;
+} self;
+
+static void timer_set(uint64_t at)
+{
+    struct itimerspec when = {.it_value = {(time_t)(at / 1000000000u), (long)(at % 1000000000u)}};
+    self.pending = at;
+    timer_settime(self.timer, TIMER_ABSTIME, &when, NULL);
+}
+
+static void on_timer(int number, siginfo_t *info, void *context)
+{
+    (void)number, (void)info;
+    int saved = errno;
+    struct wasm_deadline armed = self.armed;
+    self.pending = 0;
+    if (!self.ready || !armed.at) {
+        errno = saved;
+        return;
+    }
+    uint64_t now = wasm_host_now();
+    if (now < armed.at) {
+        timer_set(armed.at);
+    } else {
+        struct wasm_context registers;
+        context_get(context, &registers);
+        if (wasm_handle_deadline(armed.instance, &registers)) {
+            context_set(context, &registers);
+            self.armed.at = 0;
+        } else {
+            timer_set(now + RETRY_NS);
+        }
+    }
+    errno = saved;
+}
+
+struct wasm_deadline wasm_host_deadline(struct wasm_deadline next)
+{
+    struct wasm_deadline old = self.armed;
+    /* The signal may come between any two of these. */
+    *(volatile uint64_t *)&self.armed.at = 0;
+    *(struct wasm_instance *volatile *)&self.armed.instance = next.instance;
+    *(volatile uint64_t *)&self.armed.at = next.at;
+    uint64_t pending = *(volatile uint64_t *)&self.pending;
+    if (next.at && self.ready && (!pending || pending > next.at))
+        timer_set(next.at);
+    return old;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool handlers_set;
+
+static void set_handlers(void)
+{
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    /* A deadline does not interrupt the handling of a fault, which moves the same registers. */
+    sigaddset(&action.sa_mask, SIGRTMIN + 1);
+    action.sa_sigaction = on_fault;
+    handlers_set = true;
+    for (size_t i = 0; i < sizeof(fault_signals) / sizeof(*fault_signals); i++)
+        handlers_set &= !sigaction(fault_signals[i], &action, &previous[i]);
+    action.sa_flags |= SA_RESTART;
+    action.sa_sigaction = on_timer;
+    handlers_set &= !sigaction(SIGRTMIN + 1, &action, NULL);
+}
+
+bool host_port_thread_init(void)
+{
+    if (self.ready)
+        return true;
+    pthread_once(&once, set_handlers);
+    if (!handlers_set)
+        return false;
+    self.signal_stack = mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (self.signal_stack == MAP_FAILED)
+        return false;
+    stack_t stack = {.ss_sp = self.signal_stack, .ss_size = SIGNAL_STACK};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN + 1};
+    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    if (sigaltstack(&stack, NULL) || timer_create(CLOCK_MONOTONIC, &event, &self.timer)) {
+        munmap(self.signal_stack, SIGNAL_STACK);
+        return false;
+    }
+    self.ready = true;
+    return true;
+}
+
+void host_port_thread_exit(void)
+{
+    if (!self.ready)
+        return;
+    self.ready = false;
+    timer_delete(self.timer);
+    stack_t off = {.ss_flags = SS_DISABLE};
+    sigaltstack(&off, NULL);
+    munmap(self.signal_stack, SIGNAL_STACK);
+}

@@ -1,0 +1,167 @@
+/* Backtraces in names and offsets of the module. Compiled code keeps no frame pointer: a frame's size
+ * is known per function, return addresses are listed as sites. Reads memory only within the engine
+ * stack in use. */
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/instance.h"
+
+uint32_t module_find_func(const struct wasm_module *module, uint32_t offset)
+{
+    uint32_t low = 0, high = module->info.func_count - module->info.imported_funcs;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (module->funcs[middle].end <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < module->info.func_count - module->info.imported_funcs &&
+                   module->funcs[low].start <= offset
+               ? low
+               : ~0u;
+}
+
+/* Number of sites at or before OFFSET. */
+static uint32_t sites_before(const struct wasm_module *module, uint32_t offset)
+{
+    uint32_t low = 0, high = module->site_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (module->sites[middle].offset <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool module_is_site(const struct wasm_module *module, uint32_t offset)
+{
+    uint32_t n = sites_before(module, offset);
+    return n && module->sites[n - 1].offset == offset;
+}
+
+uint32_t module_find_pos(const struct wasm_module *module, uint32_t offset)
+{
+    const struct code_trap *trap = module_find_trap(module, offset);
+    if (trap)
+        return trap->pos;
+    uint32_t func = module_find_func(module, offset);
+    uint32_t n = sites_before(module, offset);
+    if (n && (func == ~0u || module->sites[n - 1].offset >= module->funcs[func].start))
+        return module->sites[n - 1].pos;
+    return func == ~0u ? 0 : module->info.bodies[func].start;
+}
+
+/* The stack may hold poisoned frames of C functions. */
+#define NO_ASAN __attribute__((no_sanitize("address")))
+
+static bool readable(const struct wasm_store *store, uintptr_t sp)
+{
+    return sp >= store->exec.stack_low && sp <= store->stack_high - sizeof(uintptr_t) &&
+           sp % sizeof(uintptr_t) == 0;
+}
+
+static bool is_return_address(uintptr_t value)
+{
+    struct wasm_module *module = range_find(value);
+    if (!module)
+        return false;
+    uint32_t offset = (uint32_t)(value - (uintptr_t)module->code);
+    if (module_is_site(module, offset))
+        return true;
+    for (uint32_t i = 0; i < module->thunk_count; i++)
+        if (offset > module->thunks[i].start && offset < module->thunks[i].end)
+            return true;
+    return false;
+}
+
+/* Where the return address of the innermost frame is. Its function may stand in its prologue, with
+ * only a part of the frame made, so the place that the frame size names is tried first and then
+ * whatever lies between. */
+NO_ASAN static uintptr_t first_return(const struct wasm_store *store, uintptr_t sp, uint32_t frame)
+{
+    if (sp < store->exec.stack_low)
+        sp = store->exec.stack_low;
+    if (readable(store, sp + frame) && is_return_address(*(uintptr_t *)(sp + frame)))
+        return sp + frame;
+    for (uintptr_t p = sp; p <= sp + frame && readable(store, p); p += sizeof(uintptr_t))
+        if (is_return_address(*(uintptr_t *)p))
+            return p;
+    return sp + frame;
+}
+
+NO_ASAN void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp)
+{
+    store->trace_count = 0;
+    for (bool first = true; store->trace_count < TRACE_FRAMES; first = false) {
+        struct wasm_module *module = range_find(pc);
+        if (!module)
+            return;
+        uint32_t offset = (uint32_t)(pc - (uintptr_t)module->code);
+        uint32_t func = module_find_func(module, offset), frame = ~0u;
+        if (func != ~0u) {
+            struct trace_frame *f = &store->trace[store->trace_count++];
+            f->module = module;
+            f->func = func + module->info.imported_funcs;
+            f->pos = module_find_pos(module, offset);
+            frame = module->funcs[func].frame_size;
+        } else {
+            for (uint32_t i = 0; i < module->thunk_count; i++)
+                if (offset >= module->thunks[i].start && offset < module->thunks[i].end &&
+                    module->thunks[i].kind != THUNK_ENTRY)
+                    frame = module->thunks[i].frame;
+            if (frame == ~0u)
+                return; /* the entry: the call from outside */
+        }
+        uintptr_t at = first ? first_return(store, sp, frame) : sp + frame;
+        if (!readable(store, at))
+            return;
+        pc = *(uintptr_t *)at;
+        sp = at + sizeof(uintptr_t);
+    }
+}
+
+NO_ASAN void trace_capture_host(struct wasm_store *store, uintptr_t fp)
+{
+    store->trace_count = 0;
+    /* C frames: saved fp at [fp], return address above it. */
+    for (unsigned i = 0; i < 64 && readable(store, fp) && readable(store, fp + 8); i++) {
+        uintptr_t pc = ((uintptr_t *)fp)[1], next = ((uintptr_t *)fp)[0];
+        if (range_find(pc)) {
+            trace_capture(store, pc, fp + 16);
+            return;
+        }
+        if (next <= fp)
+            return;
+        fp = next;
+    }
+}
+
+size_t wasm_backtrace(struct wasm_instance *instance, char *text, size_t size)
+{
+    const struct wasm_store *store = instance_of(instance)->store;
+    size_t used = 0;
+    if (size)
+        text[0] = '\0';
+    for (uint32_t i = 0; i < store->trace_count && used < size; i++) {
+        const struct trace_frame *f = &store->trace[i];
+        const char *name = wasm_module_func_name(f->module, f->func);
+        uint32_t start = f->module->info.bodies[f->func - f->module->info.imported_funcs].start;
+        char number[24];
+        if (!*name) {
+            snprintf(number, sizeof(number), "func[%u]", f->func);
+            name = number;
+        }
+        int n = snprintf(text + used, size - used, "  #%u %.80s+0x%x (wasm offset 0x%x)\n", i, name,
+                         f->pos >= start ? f->pos - start : 0, f->pos);
+        if (n < 0)
+            break;
+        for (size_t k = used; k < used + (size_t)n - 1 && k < size; k++)
+            if ((unsigned char)text[k] < 0x20)
+                text[k] = '?';
+        used += (size_t)n;
+    }
+    return used < size ? used : size ? size - 1 : 0;
+}

@@ -1,0 +1,176 @@
+/* Calls across the border: from the embedder into Wasm, on the engine's stack, within a budget. */
+#include <string.h>
+
+#include "runtime/instance.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
+enum { SMALL_SLOTS = 8 };
+
+uint8_t *stack_create(size_t size)
+{
+    uint8_t *stack = wasm_host_reserve(STACK_GUARD + size, 4096);
+    if (stack && !wasm_host_commit(stack + STACK_GUARD, size)) {
+        wasm_host_release(stack, STACK_GUARD + size);
+        return NULL;
+    }
+    return stack;
+}
+
+void stack_destroy(uint8_t *stack, size_t size)
+{
+    if (stack)
+        wasm_host_release(stack, STACK_GUARD + size);
+}
+
+/* Points the execution context at a stack; its top, 16-byte aligned. */
+static uintptr_t stack_enter(struct wasm_store *store, uint8_t *stack, size_t size)
+{
+    store->exec.guard_low = (uintptr_t)stack;
+    store->exec.stack_low = (uintptr_t)stack + STACK_GUARD;
+    store->exec.host_limit = store->exec.stack_low + WASM_HOST_STACK;
+    store->stack_high = store->exec.stack_low + size;
+    return store->stack_high;
+}
+
+/* A trap leaves frames of C functions behind on the engine stack; their poison goes with them. */
+static void stack_unpoison(const struct wasm_store *store, uintptr_t high)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __asan_unpoison_memory_region((void *)store->exec.stack_low, high - store->exec.stack_low);
+#else
+    (void)store, (void)high;
+#endif
+}
+
+/* References that a call brings along link the sets they come from. */
+static bool link_arguments(struct wasm_func *func, const struct wasm_functype *type,
+                           const union wasm_value *args)
+{
+    for (uint32_t i = 0; i < type->param_count; i++) {
+        if (type->params[i] != WASM_FUNCREF || !args[i].ref)
+            continue;
+        struct wasm_func *argument = args[i].ref;
+        if (!argument->owner)
+            return false;
+        struct wasm_store *store = instance_of(func->owner)->store;
+        if (!store_unite(&store, instance_of(argument->owner)->store))
+            return false;
+    }
+    return true;
+}
+
+typedef uint32_t (*entry_fn)(struct wasm_func *func, union wasm_value *slots, uintptr_t stack_top);
+
+/* Everything but where the slots come from. */
+static enum wasm_trap call_slots(struct wasm_func *func, const struct module_signature *signature,
+                                 union wasm_value *slots)
+{
+    struct instance *instance = instance_of(func->owner);
+    struct wasm_store *store = instance->store;
+    struct wasm_exec *exec = &store->exec;
+    struct wasm_exec saved = *exec;
+    uintptr_t saved_high = store->stack_high;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), top = 0, high = here;
+    uint8_t *extra = NULL;
+    size_t extra_size = 0;
+
+    if (!store->depth) {
+        if (!instance->stack)
+            return WASM_TRAP_HOST; /* freed */
+        top = high = stack_enter(store, instance->stack, instance->stack_size);
+        exec->interrupted = 0;
+        store->trace_count = 0;
+    } else if (here < exec->stack_low || here >= store->stack_high) {
+        /* Nested, but by way of another store's stack: a guard fault there would not be told from
+         * that store's own, so this call gets a stack for itself. */
+        extra_size = WASM_DEFAULT_STACK / 4;
+        extra = stack_create(extra_size);
+        if (!extra)
+            return WASM_TRAP_STACK;
+        top = high = stack_enter(store, extra, extra_size);
+    } else if (here < exec->host_limit) {
+        return WASM_TRAP_STACK;
+    }
+    if (exec->interrupted)
+        return WASM_TRAP_TIMEOUT;
+
+    struct wasm_deadline outer = {0, NULL};
+    uint64_t budget = instance->budget_ns;
+    if (budget) {
+        uint64_t now = wasm_host_now();
+        struct wasm_deadline mine = {now + budget < now ? UINT64_MAX : now + budget, func->owner};
+        outer = wasm_host_deadline(mine);
+        if (outer.at && outer.at < mine.at)
+            wasm_host_deadline(outer);
+    }
+
+    store->depth++;
+    enum wasm_trap trap = (enum wasm_trap)((entry_fn)signature->entry)(func, slots, top);
+    store->depth--;
+
+    if (budget)
+        wasm_host_deadline(outer);
+    if (trap) {
+        stack_unpoison(store, high);
+        exec->trap = trap;
+    }
+    if (extra)
+        stack_destroy(extra, extra_size);
+    if (store->depth) {
+        exec->exit_sp = saved.exit_sp;
+        exec->host_limit = saved.host_limit;
+        exec->guard_low = saved.guard_low;
+        exec->stack_low = saved.stack_low;
+        store->stack_high = saved_high;
+        /* Its own deadline has passed, the outer one, if it has passed too, says so again. */
+        if (budget)
+            exec->interrupted = 0;
+    } else if (!store->holds) {
+        store_collect(store); /* the last instance was freed from within the call */
+    }
+    return trap;
+}
+
+enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
+                         union wasm_value *results)
+{
+    if (!func->owner)
+        return WASM_TRAP_HOST;
+    const struct wasm_module *module = instance_of(func->owner)->module;
+    const struct module_signature *signature =
+        &module->signatures[module->info.func_types[func->index]];
+    const struct wasm_functype type = module_functype(module, func->index);
+    if (!signature->entry || (!func->instance && !signature->host))
+        return WASM_TRAP_HOST;
+    if (signature->has_references && !link_arguments(func, &type, args))
+        return WASM_TRAP_HOST;
+
+    uint32_t count =
+        type.param_count > type.result_count ? type.param_count : type.result_count;
+    union wasm_value small[SMALL_SLOTS], *slots = small;
+    if (count > SMALL_SLOTS) {
+        slots = wasm_host_alloc(count * sizeof(*slots));
+        if (!slots)
+            return WASM_TRAP_STACK;
+    }
+    for (uint32_t i = 0; i < type.param_count; i++)
+        slots[i] = args[i];
+    /* The type is read before the call: it may free the module. */
+    enum wasm_trap trap = call_slots(func, signature, slots);
+    if (!trap)
+        for (uint32_t i = 0; i < type.result_count; i++)
+            results[i] = slots[i];
+    if (slots != small)
+        wasm_host_free(slots);
+    return trap;
+}
+
+_Noreturn void wasm_trap(struct wasm_instance *caller, enum wasm_trap trap)
+{
+    struct wasm_store *store = instance_of(caller)->store;
+    trace_capture_host(store, (uintptr_t)__builtin_frame_address(0));
+    target_exit(caller, trap ? (uint32_t)trap : WASM_TRAP_HOST);
+}

@@ -1,0 +1,363 @@
+/* From bytes to a module: decode, compile function by function, publish. */
+#include "runtime/module.h"
+
+#include <string.h>
+
+#include "host.h"
+#include "opt/opt.h"
+
+
+/* Everything needed while compiling only. */
+struct loader {
+    struct wasm_module *module;
+    const struct wasm_load_options *options;
+    struct wasm_error *err;
+    struct ir_signature *signatures;
+    struct ir_global *globals;
+    struct ir_memory *memories;
+    struct ir_table *tables;
+    struct ir_module ir;
+    struct ir_func func;
+    bool func_ready;
+    struct body_decoder *decoder;
+    struct target_compiler *compiler;
+    struct code_buffer code;
+    struct code_thunks *thunks; /* by type index */
+};
+
+static bool out_of_memory(struct loader *l)
+{
+    error_set(l->err, WASM_ERR_NOMEM, 0, "out of memory while compiling");
+    return false;
+}
+
+static bool is_exported(const struct module_info *info, enum wasm_kind kind, uint32_t index)
+{
+    for (uint32_t i = 0; i < info->export_count; i++)
+        if (info->exports[i].kind == kind && info->exports[i].index == index)
+            return true;
+    return false;
+}
+
+/* Canonical numbers and what the compiler is told about everything outside a function. */
+static bool describe(struct loader *l)
+{
+    struct wasm_module *m = l->module;
+    const struct module_info *info = &m->info;
+    m->signatures = array_new(info->type_count, sizeof(*m->signatures));
+    l->signatures = array_new(info->type_count, sizeof(*l->signatures));
+    l->globals = array_new(info->global_count, sizeof(*l->globals));
+    l->memories = array_new(info->memory_count, sizeof(*l->memories));
+    l->tables = array_new(info->table_count, sizeof(*l->tables));
+    l->thunks = array_new(info->type_count, sizeof(*l->thunks));
+    if (!m->signatures || !l->signatures || !l->globals || !l->memories || !l->tables ||
+        !l->thunks)
+        return out_of_memory(l);
+    for (uint32_t i = 0; i < info->type_count; i++) {
+        const struct module_type *t = &info->types[i];
+        m->signatures[i].canonical = type_intern(t);
+        if (!m->signatures[i].canonical)
+            return out_of_memory(l);
+        for (uint32_t k = 0; k < t->param_count; k++)
+            if (t->params[k] == WASM_FUNCREF)
+                m->signatures[i].has_references = true;
+        l->signatures[i] =
+            (struct ir_signature){t->ir_params, t->ir_results, t->param_count, t->result_count,
+                                  m->signatures[i].canonical};
+    }
+    for (uint32_t i = 0; i < info->global_count; i++) {
+        const struct module_global *g = &info->globals[i];
+        struct ir_global *out = &l->globals[i];
+        static const uint8_t types[] = {
+            [WASM_I32 - 0x6f] = IR_I32,       [WASM_I64 - 0x6f] = IR_I64,
+            [WASM_F32 - 0x6f] = IR_F32,       [WASM_F64 - 0x6f] = IR_F64,
+            [WASM_V128 - 0x6f] = IR_V128,     [WASM_FUNCREF - 0x6f] = IR_REF,
+            [WASM_EXTERNREF - 0x6f] = IR_REF,
+        };
+        out->type = types[g->type - 0x6f];
+        out->mutable_ = g->mutable_;
+        out->imported = i < info->imported_globals;
+        if (!out->imported && !g->mutable_ && g->init.kind == INIT_CONST) {
+            out->constant = true;
+            memcpy(&out->value, &g->init.value, 8);
+            memcpy(&out->value2, (const uint8_t *)&g->init.value + 8, 8);
+        }
+    }
+    for (uint32_t i = 0; i < info->memory_count; i++) {
+        const struct module_limits *limits = &info->memories[i];
+        l->memories[i] =
+            (struct ir_memory){limits->is64, limits->min, limits->has_max ? limits->max : 65536};
+    }
+    for (uint32_t i = 0; i < info->table_count; i++) {
+        const struct module_limits *limits = &info->tables[i].limits;
+        l->tables[i].min = limits->min;
+        l->tables[i].max = limits->has_max ? limits->max : UINT32_MAX;
+        l->tables[i].fixed = i >= info->imported_tables && limits->has_max &&
+                             limits->min == limits->max && !is_exported(info, WASM_TABLE, i);
+    }
+    l->ir = (struct ir_module){
+        .types = l->signatures,
+        .func_types = info->func_types,
+        .globals = l->globals,
+        .memories = l->memories,
+        .tables = l->tables,
+        .type_count = info->type_count,
+        .func_count = info->func_count,
+        .import_count = info->imported_funcs,
+        .global_count = info->global_count,
+        .memory_count = info->memory_count,
+        .table_count = info->table_count,
+    };
+    return true;
+}
+
+static bool compile_functions(struct loader *l)
+{
+    struct wasm_module *m = l->module;
+    const struct module_info *info = &m->info;
+    struct target_features features;
+    target_detect(&features);
+    m->funcs = array_new(info->func_count - info->imported_funcs, sizeof(*m->funcs));
+    l->decoder = body_decoder_new(info);
+    l->compiler = target_compiler_new(&features);
+    if (!m->funcs || !l->decoder || !l->compiler)
+        return out_of_memory(l);
+    uint64_t deadline = l->options ? l->options->deadline_ns : 0;
+    for (uint32_t i = info->imported_funcs; i < info->func_count; i++) {
+        if (deadline && wasm_host_now() > deadline) {
+            error_set(l->err, WASM_ERR_TIMEOUT, 0, "compiling took longer than its deadline");
+            return false;
+        }
+        if (l->func_ready)
+            ir_func_reset(&l->func);
+        ir_func_init(&l->func, &l->ir, i);
+        l->func_ready = true;
+        if (!decode_body(l->decoder, i, &l->func, l->err))
+            return false;
+        if (!opt_run(&l->func, l->options ? l->options->passes : NULL) ||
+            !target_compile(l->compiler, &l->func, &l->code, &m->funcs[i - info->imported_funcs]))
+            return out_of_memory(l);
+    }
+    return true;
+}
+
+static int thunk_order(const struct module_thunk *a, const struct module_thunk *b)
+{
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+static void thunk_add(struct wasm_module *m, uint32_t start, uint32_t end, uint32_t frame,
+                      enum thunk_kind kind)
+{
+    struct module_thunk t = {start, end, frame, kind};
+    uint32_t at = m->thunk_count++;
+    while (at && thunk_order(&t, &m->thunks[at - 1]) < 0) {
+        m->thunks[at] = m->thunks[at - 1];
+        at--;
+    }
+    m->thunks[at] = t;
+}
+
+/* Thunks for every signature that a function has; equal signatures share. */
+static bool compile_thunks(struct loader *l, uint32_t *exit_stub)
+{
+    struct wasm_module *m = l->module;
+    const struct module_info *info = &m->info;
+    m->thunks = array_new((size_t)info->type_count * 3, sizeof(*m->thunks));
+    if (!m->thunks || !target_exit_stub(&l->code, exit_stub))
+        return out_of_memory(l);
+    for (uint32_t i = 0; i < info->func_count; i++)
+        m->signatures[info->func_types[i]].used = true;
+    for (uint32_t i = 0; i < info->type_count; i++) {
+        if (!m->signatures[i].used)
+            continue;
+        uint32_t same = 0;
+        while (same < i && !(m->signatures[same].used &&
+                             m->signatures[same].canonical == m->signatures[i].canonical))
+            same++;
+        if (same < i) {
+            l->thunks[i] = l->thunks[same];
+            continue;
+        }
+        struct code_thunks *t = &l->thunks[i];
+        if (!target_thunks(&l->signatures[i], &l->code, t))
+            return out_of_memory(l);
+        thunk_add(m, t->entry, t->entry_end, 0, THUNK_ENTRY);
+        thunk_add(m, t->foreign, t->foreign_end, t->foreign_frame, THUNK_FOREIGN);
+        if (t->host != ~0u)
+            thunk_add(m, t->host, t->host_end, t->host_frame, THUNK_HOST);
+    }
+    return true;
+}
+
+static bool publish(struct loader *l, uint32_t exit_stub)
+{
+    struct wasm_module *m = l->module;
+    if (l->code.failed || l->code.size > UINT32_MAX)
+        return out_of_memory(l);
+    target_patch(&l->code, m->funcs, m->info.imported_funcs);
+    m->code = wasm_host_publish(l->code.bytes, l->code.size, NULL, NULL);
+    if (!m->code)
+        return out_of_memory(l);
+    m->code_size = l->code.size;
+    uintptr_t base = (uintptr_t)m->code;
+    m->exit_stub = base + exit_stub;
+    for (uint32_t i = 0; i < m->info.type_count; i++) {
+        if (!m->signatures[i].used)
+            continue;
+        const struct code_thunks *t = &l->thunks[i];
+        m->signatures[i].entry = base + t->entry;
+        m->signatures[i].foreign = base + t->foreign;
+        m->signatures[i].host = t->host == ~0u ? 0 : base + t->host;
+    }
+    m->traps = l->code.traps;
+    m->trap_count = l->code.trap_count;
+    m->sites = l->code.sites;
+    m->site_count = l->code.site_count;
+    l->code.traps = NULL;
+    l->code.sites = NULL;
+    range_add(m);
+    return true;
+}
+
+static void loader_free(struct loader *l)
+{
+    if (l->func_ready)
+        ir_func_free(&l->func);
+    if (l->decoder)
+        body_decoder_free(l->decoder);
+    if (l->compiler)
+        target_compiler_free(l->compiler);
+    wasm_host_free(l->signatures);
+    wasm_host_free(l->globals);
+    wasm_host_free(l->memories);
+    wasm_host_free(l->tables);
+    wasm_host_free(l->thunks);
+    wasm_host_free(l->code.bytes);
+    wasm_host_free(l->code.traps);
+    wasm_host_free(l->code.sites);
+    wasm_host_free(l->code.relocs);
+}
+
+static void module_destroy(struct wasm_module *m)
+{
+    if (m->code) {
+        range_remove(m);
+        wasm_host_unpublish(m->code, m->code_size);
+    }
+    if (m->signatures)
+        for (uint32_t i = 0; i < m->info.type_count; i++)
+            if (m->signatures[i].canonical)
+                type_release(m->signatures[i].canonical);
+    module_info_free(&m->info);
+    wasm_host_free(m->signatures);
+    wasm_host_free(m->funcs);
+    wasm_host_free(m->traps);
+    wasm_host_free(m->sites);
+    wasm_host_free(m->thunks);
+    wasm_host_free(m->bytes);
+    wasm_host_free(m);
+}
+
+struct wasm_module *wasm_module_load(const uint8_t *bytes, size_t len,
+                                     const struct wasm_load_options *options,
+                                     struct wasm_error *err)
+{
+    struct wasm_error local;
+    if (!err)
+        err = &local;
+    memset(err, 0, sizeof(*err));
+    struct wasm_module *m = array_new(1, sizeof(*m));
+    struct loader l = {.module = m, .options = options, .err = err};
+    if (m)
+        m->bytes = len <= UINT32_MAX ? wasm_host_alloc(len ? len : 1) : NULL;
+    if (!m || !m->bytes) {
+        error_set(err, len > UINT32_MAX ? WASM_ERR_LIMIT : WASM_ERR_NOMEM, 0,
+                  "no memory for a module of %zu bytes", len);
+        wasm_host_free(m);
+        return NULL;
+    }
+    m->references = 1;
+    if (len)
+        memcpy(m->bytes, bytes, len);
+    if (!decode_module(m->bytes, len, options, &m->info, err)) {
+        wasm_host_free(m->bytes);
+        wasm_host_free(m);
+        return NULL;
+    }
+    uint32_t exit_stub = 0;
+    bool ok = describe(&l) && compile_functions(&l) && compile_thunks(&l, &exit_stub) &&
+              publish(&l, exit_stub);
+    loader_free(&l);
+    if (!ok) {
+        module_destroy(m);
+        return NULL;
+    }
+    return m;
+}
+
+void wasm_module_retain(struct wasm_module *module)
+{
+    __atomic_add_fetch(&module->references, 1, __ATOMIC_RELAXED);
+}
+
+void wasm_module_release(struct wasm_module *module)
+{
+    if (module && !__atomic_sub_fetch(&module->references, 1, __ATOMIC_ACQ_REL))
+        module_destroy(module);
+}
+
+uint32_t wasm_module_import_count(const struct wasm_module *module)
+{
+    return module->info.import_count;
+}
+
+const struct wasm_import *wasm_module_import(const struct wasm_module *module, uint32_t i)
+{
+    return i < module->info.import_count ? &module->info.imports[i] : NULL;
+}
+
+uint32_t wasm_module_export_count(const struct wasm_module *module)
+{
+    return module->info.export_count;
+}
+
+const struct wasm_export *wasm_module_export(const struct wasm_module *module, uint32_t i)
+{
+    return i < module->info.export_count ? &module->info.exports[i] : NULL;
+}
+
+const uint8_t *wasm_module_custom(const struct wasm_module *module, const char *name, uint32_t nth,
+                                  size_t *len)
+{
+    size_t name_len = strlen(name);
+    for (uint32_t i = 0; i < module->info.custom_count; i++) {
+        const struct module_custom *c = &module->info.customs[i];
+        if (c->name_len != name_len || memcmp(c->name, name, name_len) || nth--)
+            continue;
+        *len = c->size;
+        return module->info.bytes + c->start;
+    }
+    return NULL;
+}
+
+size_t wasm_module_code_size(const struct wasm_module *module)
+{
+    return module->code_size;
+}
+
+const char *wasm_module_func_name(const struct wasm_module *module, uint32_t index)
+{
+    const struct module_info *info = &module->info;
+    if (index >= info->func_count)
+        return "";
+    if (info->func_names && info->func_names[index])
+        return info->func_names[index];
+    for (uint32_t i = 0; i < info->export_count; i++)
+        if (info->exports[i].kind == WASM_FUNC && info->exports[i].index == index)
+            return info->exports[i].name;
+    for (uint32_t i = 0, n = 0; i < info->import_count; i++)
+        if (info->imports[i].kind == WASM_FUNC && n++ == index)
+            return info->imports[i].name;
+    return "";
+}
