@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""`make bench [ONLY=group,…]`: every figure as a ratio to a peer measured in the same run."""
+
+import argparse
+import importlib
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import BUILD, WORK, Results, Skip, progress  # noqa: E402
+
+# Name → module and what it measures.
+GROUPS = {
+    "boot": ("boot", "time to the first line of hello; least memory"),
+    "size": ("size", "stripped images"),
+    "http": ("serve", "requests per second, with and without extensions"),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="comma-separated: " + ", ".join(
+        f"{name} ({what})" for name, (_, what) in GROUPS.items()))
+    parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds (default 15)")
+    options = parser.parse_args()
+    wanted = [g for g in options.only.split(",") if g] or list(GROUPS)
+    for group in wanted:
+        if group not in GROUPS:
+            parser.error(f"no group {group!r}; there are: {', '.join(GROUPS)}")
+    os.makedirs(WORK, exist_ok=True)
+    results, failed = Results(), False
+    for group in wanted:
+        module, what = GROUPS[group]
+        progress(f"== {group}: {what}")
+        try:
+            importlib.import_module(module).run(results, options.rounds)
+        except Skip as why:
+            results.skip(group, "the whole group", str(why))
+            failed = True
+    results.table()
+    path = os.path.join(BUILD, "bench.json")
+    results.write(path)
+    progress(f"written: {os.path.relpath(path)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
