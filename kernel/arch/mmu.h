@@ -19,10 +19,17 @@ enum mmu_prot {
 /* Maps [va, va+size) to [pa, …); page aligned; uses large pages where it can. 0 or -ENOMEM (nothing
  * stays mapped). */
 int mmu_map(uintptr_t va, paddr_t pa, size_t size, unsigned prot);
-void mmu_unmap(uintptr_t va, size_t size);
+/* 0, or -ENOMEM when a large page had to be split; then a part may be unmapped already. Frees page
+ * tables that become empty, not the frames that were mapped. */
+int mmu_unmap(uintptr_t va, size_t size);
 /* Changes what is mapped in the range; splits large pages. 0 or -ENOMEM. */
 int mmu_protect(uintptr_t va, size_t size, unsigned prot);
 /* false: not mapped. */
 bool mmu_translate(uintptr_t va, paddr_t *pa, unsigned *prot);
+/* The frame behind a page even when it was protected with MMU_NONE. */
+bool mmu_frame_at(uintptr_t va, paddr_t *pa);
+/* The first mapped run of pages at or above *VA below END: moves *VA there, gives its frames, their
+ * number of bytes (cut to END) and permissions. false: nothing is mapped. */
+bool mmu_next(uintptr_t *va, uintptr_t end, paddr_t *pa, size_t *size, unsigned *prot);
 
 #endif

@@ -22,4 +22,11 @@ struct init_entry {
         __attribute__((used, section(".init." #level), aligned(8))) = {fn, #fn}
 /* Usage: INIT(4, net_start); with the number of the level. */
 
+/* init.c, entered from arch/<name>/boot.c on the boot stack with memory, interrupt controller and
+ * clock set up and interrupts off. */
+_Noreturn void kernel_start(void);
+/* The application, on the main thread after all levels; its result is the machine's exit code.
+ * Supplied by posix/ (or a test image); without it the machine exits with 0. */
+int application_start(void);
+
 #endif

@@ -22,4 +22,8 @@ void frame_stats(struct frame_stats *out);
 void *frame_to_virt(paddr_t pa);
 paddr_t virt_to_frame(const void *direct);
 
+/* For arch/<name>/boot.c: makes the allocator of boot_info's RAM; gives it more frames. */
+void frame_init(void);
+void frame_add(paddr_t start, size_t size);
+
 #endif

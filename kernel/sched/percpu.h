@@ -15,6 +15,7 @@ struct percpu {
     uint32_t preempt_count;
     uint32_t irq_depth;
     bool need_resched;
+    struct thread *dead; /* switched away from for the last time */
     struct list_node run_queue[4];
     uint64_t interrupts, switches;
 };

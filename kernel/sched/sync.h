@@ -20,6 +20,7 @@ struct wait_queue {
     struct spinlock lock;
     struct list_node waiters;
 };
+/* Zero-initialised is an empty queue too. */
 #define WAIT_QUEUE(name) struct wait_queue name = {{0}, {&(name).waiters, &(name).waiters}}
 void wait_queue_init(struct wait_queue *queue);
 /* Sleeps until condition(context) holds, checked under the queue's lock before every sleep, or the
@@ -32,7 +33,7 @@ unsigned wait_wake(struct wait_queue *queue, unsigned max); /* number woken */
 struct mutex {
     struct wait_queue queue;
     struct thread *owner;
-    bool ready; /* queue initialised */
+    uint32_t waiting; /* threads on their way into or out of the queue */
 };
 void mutex_lock(struct mutex *mutex);
 bool mutex_trylock(struct mutex *mutex);
@@ -49,6 +50,7 @@ void semaphore_post(struct semaphore *s);                   /* interrupts too */
 /* Address wait (futex): sleeps if *word still equals EXPECTED. 0, -EAGAIN or -ETIMEDOUT. */
 int futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline);
 unsigned futex_wake(uint32_t *word, unsigned max);
+/* Wakes WAKE waiters of FROM, moves MOVE further ones to TO; how many of both. */
 unsigned futex_requeue(uint32_t *from, unsigned wake, uint32_t *to, unsigned move);
 
 #endif

@@ -18,18 +18,28 @@ struct thread {
     uintptr_t sp;
     uintptr_t tls;
     void *fpu; /* state saved on preemption, 64-byte aligned */
+    /* Top of the thread's interrupt stack: interrupts that hit this thread run there, so that it can
+     * be preempted in the middle of one, and never on the stack of the code they hit. */
+    uintptr_t irq_stack;
 
     struct list_node run_node, all_node, wait_node;
     enum thread_state state;
-    unsigned priority;      /* 0 highest … THREAD_PRIORITIES-1 */
+    unsigned priority;      /* 0 highest … THREAD_PRIORITIES-1; raised while it holds a mutex that a
+                             * more urgent thread waits for */
+    unsigned base_priority; /* what it was created with */
+    unsigned mutexes_held;
     uint64_t slice_end;     /* timer scale */
-    uint64_t cpu_ns;        /* spent */
+    uint64_t cpu_ns;        /* spent until it was last switched to; see thread_cpu_ns() */
+    uint64_t switched_in;   /* when that was */
     uint32_t id;            /* Linux-like tid, 1 is the application's main thread */
     char name[24];
     uintptr_t stack_base;
     size_t stack_size;
     bool stack_owned;
     bool detached;
+    bool finished; /* off its stack for good */
+    uint32_t *clear_on_exit; /* set to 0 and futex-woken once the thread is off its stack for good
+                              * (CLONE_CHILD_CLEARTID) */
     int wait_result;
     struct wait_queue *waiting_on;
     /* Called on the way out of an interrupt into this thread with its frame, interrupts off, while
@@ -51,9 +61,14 @@ struct thread *thread_create_on(const char *name, void (*fn)(void *arg), void *a
 void thread_detach(struct thread *thread);
 void thread_join(struct thread *thread);
 _Noreturn void thread_exit(void);
+/* Exits, then vm_release(ADDR, SIZE)s memory the caller may be standing on (detached pthreads). */
+_Noreturn void thread_exit_release(void *addr, size_t size);
+uint64_t thread_cpu_ns(const struct thread *thread);
 static inline struct thread *thread_current(void);
 void thread_yield(void);
 void thread_sleep_until(uint64_t deadline_ns); /* clock_now() scale */
+/* Calls FN for every thread until it returns false; threads neither appear nor vanish meanwhile:
+ * FN must not sleep, create or end threads. */
 void thread_for_each(bool (*fn)(struct thread *thread, void *context), void *context);
 
 /* Nesting; between them the thread is not preempted (interrupts still come). */

@@ -9,9 +9,10 @@ struct timer {
     uint64_t deadline; /* clock_now() scale; 0: not armed */
     void (*fn)(struct timer *timer);
     void *context;
-    uint32_t heap_index;
+    struct timer *child, *next, *previous; /* timer.c's */
 };
-/* (Re)arms. The timer must live until it fired or is cancelled. 0 or -ENOMEM. */
+/* (Re)arms and returns 0; needs no memory. Zero the structure before the first use. It must live until it fired or is
+ * cancelled. */
 int timer_arm(struct timer *timer, uint64_t deadline);
 bool timer_cancel(struct timer *timer); /* false: was not armed */
 
