@@ -1,5 +1,5 @@
-/* What runs between the architecture's start and the application: the levels of initialisation, the
- * main thread, the idle loop. */
+/* What runs between the architecture's start and the application: the levels of initialisation, on a
+ * thread that ends with them, and the idle loop. */
 #include "include/init.h"
 #include "arch/cpu.h"
 #include "arch/fault.h"
@@ -12,20 +12,12 @@
 /* Sorted by level; the early ones need no threads and run before there are any. */
 extern const struct init_entry __start_init[], __stop_init_early[], __stop_init[];
 
-__attribute__((weak)) int application_start(void)
+__attribute__((weak)) void application_start(void)
 {
-    return 0;
+    cpu_exit(0);
 }
 
-/* The application's main thread gets a stack that suits the machine. */
-static size_t main_stack_size(void)
-{
-    struct frame_stats stats;
-    frame_stats(&stats);
-    size_t size = stats.total * PAGE_SIZE / 64;
-    const size_t least = 32 << 10, most = 1 << 20;
-    return size < least ? least : size > most ? most : size;
-}
+enum { INIT_STACK = 32 << 10 };
 
 static void run_levels(const struct init_entry *from, const struct init_entry *to)
 {
@@ -36,11 +28,12 @@ static void run_levels(const struct init_entry *from, const struct init_entry *t
     }
 }
 
-static void main_thread(void *unused)
+static void init_thread(void *unused)
 {
     (void)unused;
     run_levels(__stop_init_early, __stop_init);
-    cpu_exit(application_start());
+    application_start();
+    thread_detach(thread_current());
 }
 
 void kernel_start(void)
@@ -51,8 +44,8 @@ void kernel_start(void)
     frame_stats(&stats);
     klog(LOG_INFO, "%llu of %llu KiB free", (unsigned long long)(stats.free * PAGE_SIZE / 1024),
          (unsigned long long)(stats.total * PAGE_SIZE / 1024));
-    if (!thread_create("main", main_thread, NULL, main_stack_size(), THREAD_PRIORITY_DEFAULT))
-        panic("not enough memory for the main thread");
+    if (!thread_create("init", init_thread, NULL, INIT_STACK, THREAD_PRIORITY_DEFAULT))
+        panic("not enough memory for the first thread");
     for (;;) {
         thread_reap();
         cpu_irq_disable();

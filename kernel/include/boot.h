@@ -23,5 +23,8 @@ extern struct boot_info boot_info;
 
 /* Kernel option `name=value` of the command line: copies the value, returns its length or -1. */
 int boot_option(const char *name, char *value, size_t size);
+/* Physical memory for what must stand before the frame allocator works (arch/<name>/boot.c). Taken out
+ * of boot_info's RAM; panics when there is none. */
+uint64_t boot_early_alloc(size_t size);
 
 #endif

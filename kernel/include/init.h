@@ -25,8 +25,8 @@ struct init_entry {
 /* init.c, entered from arch/<name>/boot.c on the boot stack with memory, interrupt controller and
  * clock set up and interrupts off. */
 _Noreturn void kernel_start(void);
-/* The application, on the main thread after all levels; its result is the machine's exit code.
- * Supplied by posix/ (or a test image); without it the machine exits with 0. */
-int application_start(void);
+/* Starts the application on a thread of its own, after all levels, and returns; the machine ends with
+ * the application's result. Supplied by posix/ (or a test image); without it the machine exits with 0. */
+void application_start(void);
 
 #endif

@@ -17,8 +17,7 @@ struct slab {
     uint16_t used;
     uint16_t fresh; /* blocks from this one on were never handed out */
     uint16_t class;
-    uint16_t pad;
-    uint64_t pad2;
+    uint16_t unused;
 };
 _Static_assert(sizeof(struct slab) % 16 == 0, "blocks are 16-byte aligned");
 

@@ -15,7 +15,7 @@ enum { IRQ_BLOCK_ORDER = 1 };
 
 static struct thread idle;
 static char idle_irq_stack[IRQ_BLOCK_SIZE] __attribute__((aligned(16)));
-static uint32_t last_id;
+static uint32_t last_id = 1; /* which is the application's */
 
 /* Ended and detached, to be freed by the next thread_reap(). */
 static LIST_HEAD(ended);

@@ -15,8 +15,8 @@ struct switch_frame {
 enum { MXCSR_DEFAULT = 0x1f80, CONTROL_WORD_DEFAULT = 0x37f };
 
 /* Kernel threads have no thread pointer of their own, but C library functions may store errno through
- * it: they share this one. */
-static uintptr_t kernel_tls[64] = {(uintptr_t)kernel_tls};
+ * it: they share one (kernel/posix/musl/kernel_tls.c). */
+extern char posix_kernel_tls[];
 
 void context_init(struct thread *thread, void (*entry)(void *arg), void *arg)
 {
@@ -31,7 +31,7 @@ void context_init(struct thread *thread, void (*entry)(void *arg), void *arg)
     };
     thread->sp = (uintptr_t)frame;
     if (!thread->tls)
-        thread->tls = (uintptr_t)kernel_tls;
+        thread->tls = (uintptr_t)posix_kernel_tls;
 }
 
 static void load_tls(uintptr_t base)
@@ -59,7 +59,7 @@ void context_switch(struct thread *previous, struct thread *next)
 void context_start_first(struct thread *thread)
 {
     x86_cpu()->tss.ist[IST_INTERRUPT - 1] = thread->irq_stack;
-    thread->tls = (uintptr_t)kernel_tls;
+    thread->tls = (uintptr_t)posix_kernel_tls;
     load_tls(thread->tls);
 }
 

@@ -61,6 +61,7 @@ void timer_program(uint64_t deadline)
 static uint64_t paired(uint32_t (*read)(void), uint32_t *other)
 {
     uint64_t best = UINT64_MAX, tsc = 0;
+    *other = 0;
     for (unsigned i = 0; i < 5; i++) {
         uint64_t before = cpu_cycles();
         uint32_t value = read();
@@ -84,7 +85,8 @@ static uint64_t measure_by_apic(void)
         cpu_relax();
     uint64_t to = paired(apic_timer_left, &last);
     apic_timer_count(0);
-    return (uint64_t)((unsigned __int128)(to - from) * apic_hz / (first - last));
+    /* Within a millisecond or so the product stays below 2^64. */
+    return (to - from) * apic_hz / (first - last);
 }
 
 /* A machine that says nothing: TSC and APIC timer against 1 ms of the PIT's second channel. */
@@ -171,7 +173,7 @@ void x86_timer_init(void)
     if (!hz)
         panic("no clock");
     ns_per_tick = (NS_PER_SECOND << 32) / hz;
-    tick_per_ns = (uint64_t)(((unsigned __int128)hz << 32) / NS_PER_SECOND);
+    tick_per_ns = (hz << 30) / NS_PER_SECOND << 2;
     tsc_start = cpu_cycles();
     if (deadline_mode)
         apic_timer_mode(APIC_TIMER_DEADLINE);

@@ -86,9 +86,6 @@ uint32_t apic_timer_left(void);
 bool ioapic_route(unsigned gsi, unsigned vector, bool level);
 void ioapic_mask(unsigned gsi);
 
-/* Physical memory below 1 GiB taken before the frame allocator works; panics when there is none. */
-paddr_t boot_early_alloc(size_t size);
-
 /* The direct map and what the boot tables map instead of it before it stands. */
 #define DIRECT_MAP 0xffff800000000000ul
 extern uintptr_t x86_direct_base;
