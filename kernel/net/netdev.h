@@ -28,6 +28,8 @@ struct netdev {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_dropped, tx_dropped;
 };
 int netdev_register(struct netdev *dev);  /* by the driver, INIT_DRIVER; supplied by net/ */
+/* The device registered after DEV; of NULL the first; NULL at the end. */
+struct netdev *netdev_next(const struct netdev *dev);
 void netdev_wake(struct netdev *dev);     /* by the driver's interrupt: frames wait */
 /* Hands a received frame over; DATA stays the driver's until FREE(data) is called (any thread). */
 void net_receive(struct netdev *dev, void *data, size_t len, uint32_t checksum_flags,
