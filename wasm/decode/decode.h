@@ -1,5 +1,5 @@
-/* The front end: bytes in, a described and validated module plus one SSA function after another out.
- * One pass over the bytes; nothing later ever sees an invalid byte. */
+/* The front end: bytes in, a described and validated module plus one SSA function after another
+ * out. One pass over the bytes; nothing later ever sees an invalid byte. */
 #ifndef QUINCE_WASM_DECODE_H
 #define QUINCE_WASM_DECODE_H
 
@@ -13,9 +13,9 @@ struct module_func_body {
 enum init_kind { INIT_CONST, INIT_GLOBAL, INIT_REF_FUNC, INIT_REF_NULL, INIT_EXPR };
 struct module_init {
     enum init_kind kind;
-    uint8_t type;         /* enum wasm_type */
-    uint32_t index;       /* global or function; INIT_EXPR: byte offset of the expression */
-    uint32_t end;         /* INIT_EXPR: end offset (extended constants) */
+    uint8_t type;   /* enum wasm_type */
+    uint32_t index; /* global or function; INIT_EXPR: byte offset of the expression */
+    uint32_t end;   /* INIT_EXPR: end offset (extended constants) */
     union wasm_value value;
 };
 struct module_type {
@@ -74,10 +74,13 @@ struct module_info {
     uint32_t type_count, import_count, func_count, table_count, memory_count, global_count;
     uint32_t export_count, elem_count, data_count, custom_count;
     uint32_t imported_funcs, imported_tables, imported_memories, imported_globals;
-    uint32_t start; /* ~0u: none */
+    uint32_t start;          /* ~0u: none */
     const char **func_names; /* from the name section; NULL, or entries may be NULL */
     const char *module_name; /* from the name section, or NULL */
     bool has_data_count;
+    uint32_t declared_data_count;
+    uint8_t *declared; /* bit per function: may be named by ref.func */
+    void *memory;      /* what the arrays and strings are cut from */
     /* The same as the compiler wants it; decode_module() fills it. What only the embedder knows,
      * signatures[].canonical, is written there before the first decode_body(). */
     struct ir_module ir;

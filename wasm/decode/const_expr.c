@@ -1,0 +1,122 @@
+/* Constant expressions: initial values of globals, offsets and items of segments (spec 3.3.10). */
+#include "decode/body.h"
+#include "decode/sections.h"
+
+#include <string.h>
+
+void info_declare(struct module_info *info, uint32_t func)
+{
+    if (info->declared)
+        info->declared[func / 8] |= (uint8_t)(1u << func % 8);
+}
+
+enum {
+    OP_END = 0x0b,
+    OP_GLOBAL_GET = 0x23,
+    OP_I32_CONST = 0x41,
+    OP_I64_CONST,
+    OP_F32_CONST,
+    OP_F64_CONST,
+    OP_REF_NULL = 0xd0,
+    OP_REF_FUNC = 0xd2
+};
+
+/* One instruction's value; false also when it is none that is constant. */
+static bool read_constant(struct module_decoder *d, uint8_t opcode, uint32_t offset,
+                          struct module_init *init)
+{
+    struct module_info *info = d->info;
+    struct reader *r = &d->r;
+    const uint8_t *bytes;
+    int32_t i32;
+    int64_t i64;
+    init->kind = INIT_CONST;
+    switch (opcode) {
+    case OP_I32_CONST:
+        if (!read_s32(r, &i32))
+            return false;
+        init->type = WASM_I32;
+        init->value.i32 = (uint32_t)i32;
+        return true;
+    case OP_I64_CONST:
+        if (!read_s64(r, &i64))
+            return false;
+        init->type = WASM_I64;
+        init->value.i64 = (uint64_t)i64;
+        return true;
+    case OP_F32_CONST:
+        if (reader_left(r) < 4)
+            return read_end(r);
+        init->type = WASM_F32;
+        read_bytes(r, 4, &bytes);
+        memcpy(&init->value.i32, bytes, 4);
+        return true;
+    case OP_F64_CONST:
+        if (reader_left(r) < 8)
+            return read_end(r);
+        init->type = WASM_F64;
+        read_bytes(r, 8, &bytes);
+        memcpy(&init->value.i64, bytes, 8);
+        return true;
+    case OP_REF_NULL: init->kind = INIT_REF_NULL; return read_reference_type(r, &init->type);
+    case OP_REF_FUNC:
+        init->kind = INIT_REF_FUNC;
+        init->type = WASM_FUNCREF;
+        if (!read_u32(r, &init->index))
+            return false;
+        if (init->index >= info->func_count)
+            return reader_fail_at(r, WASM_ERR_INVALID, offset, "unknown function %u", init->index);
+        info_declare(info, init->index);
+        return true;
+    case OP_GLOBAL_GET:
+        init->kind = INIT_GLOBAL;
+        if (!read_u32(r, &init->index))
+            return false;
+        if (init->index >= info->imported_globals)
+            return reader_fail_at(r, WASM_ERR_INVALID, offset,
+                                  init->index < info->global_count
+                                      ? "unknown global %u: not imported"
+                                      : "unknown global %u",
+                                  init->index);
+        if (info->globals[init->index].mutable_)
+            return reader_fail_at(r, WASM_ERR_INVALID, offset,
+                                  "constant expression required: global %u is mutable",
+                                  init->index);
+        init->type = info->globals[init->index].type;
+        return true;
+    default:
+        if (!opcodes[opcode].handler)
+            return reader_fail_at(r, WASM_ERR_MALFORMED, offset, "illegal opcode 0x%02x", opcode);
+        return reader_fail_at(r, WASM_ERR_INVALID, offset, "constant expression required, found %s",
+                              opcodes[opcode].name);
+    }
+}
+
+bool read_init(struct module_decoder *d, uint8_t type, struct module_init *init)
+{
+    struct reader *r = &d->r;
+    uint32_t values = 0;
+    for (;;) {
+        uint32_t offset = reader_offset(r);
+        uint8_t opcode;
+        if (!read_u8(r, &opcode))
+            return false;
+        if (opcode == OP_END) {
+            if (values != 1)
+                return reader_fail_at(r, WASM_ERR_INVALID, offset,
+                                      "type mismatch: %u values instead of one in a constant "
+                                      "expression",
+                                      values);
+            if (init->type != type)
+                return reader_fail_at(
+                    r, WASM_ERR_INVALID, offset,
+                    "type mismatch: expected %s, found %s in a constant expression",
+                    wasm_type_name(type), wasm_type_name(init->type));
+            return true;
+        }
+        memset(init, 0, sizeof *init);
+        if (!read_constant(d, opcode, offset, init))
+            return false;
+        values++;
+    }
+}

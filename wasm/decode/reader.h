@@ -1,0 +1,65 @@
+/* Reading untrusted bytes: bounds, LEB128, UTF-8, and the first error. Once something failed the
+ * reader stands still and every call returns false. */
+#ifndef QUINCE_WASM_DECODE_READER_H
+#define QUINCE_WASM_DECODE_READER_H
+
+#include "wasm.h"
+
+struct reader {
+    const uint8_t *base, *p, *end; /* base: offset 0 of the module */
+    const char *end_message;       /* what running into END is called here */
+    struct wasm_error *err;
+};
+
+/* Records an error at byte offset OFFSET and stops the reader. The first error stays. */
+void reader_record(struct reader *r, enum wasm_error_kind kind, size_t offset, const char *format,
+                   ...) __attribute__((format(printf, 4, 5), cold));
+/* The same as an expression, which is always false. */
+#define reader_fail_at(r, kind, offset, ...) (reader_record(r, kind, offset, __VA_ARGS__), false)
+#define reader_fail(r, kind, ...)            reader_fail_at(r, kind, (size_t)((r)->p - (r)->base), __VA_ARGS__)
+#define read_end(r)                          reader_fail(r, WASM_ERR_MALFORMED, "%s", (r)->end_message)
+
+bool read_u32_slow(struct reader *r, uint32_t *value);
+bool read_s32_slow(struct reader *r, int32_t *value);
+bool read_s64(struct reader *r, int64_t *value);
+bool read_s33(struct reader *r, int64_t *value);
+/* LEN bytes, given as a pointer into the module. */
+bool read_bytes(struct reader *r, size_t len, const uint8_t **bytes);
+/* A length-prefixed string, checked to be UTF-8. */
+bool read_name(struct reader *r, const uint8_t **bytes, uint32_t *len);
+bool utf8_valid(const uint8_t *bytes, size_t len);
+
+static inline uint32_t reader_offset(const struct reader *r)
+{
+    return (uint32_t)(r->p - r->base);
+}
+static inline size_t reader_left(const struct reader *r)
+{
+    return (size_t)(r->end - r->p);
+}
+static inline bool read_u8(struct reader *r, uint8_t *value)
+{
+    if (r->p == r->end)
+        return read_end(r);
+    *value = *r->p++;
+    return true;
+}
+static inline bool read_u32(struct reader *r, uint32_t *value)
+{
+    if (r->p != r->end && *r->p < 0x80) {
+        *value = *r->p++;
+        return true;
+    }
+    return read_u32_slow(r, value);
+}
+static inline bool read_s32(struct reader *r, int32_t *value)
+{
+    if (r->p != r->end && *r->p < 0x80) {
+        uint8_t byte = *r->p++;
+        *value = byte & 0x40 ? (int32_t)byte - 0x80 : (int32_t)byte;
+        return true;
+    }
+    return read_s32_slow(r, value);
+}
+
+#endif

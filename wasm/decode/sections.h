@@ -1,0 +1,57 @@
+/* What the files that decode a module's sections share. Internal to decode/. */
+#ifndef QUINCE_WASM_DECODE_SECTIONS_H
+#define QUINCE_WASM_DECODE_SECTIONS_H
+
+#include "decode/decode.h"
+#include "decode/reader.h"
+
+struct module_decoder {
+    struct reader r; /* bounded by the current section */
+    struct module_info *info;
+};
+
+/* Memory that lives as long as the info, zeroed; records WASM_ERR_NOMEM. */
+void *info_alloc(struct module_decoder *d, size_t count, size_t size);
+/* Makes room for COUNT entries in an array of the info that grows over sections. */
+bool info_grow(struct module_decoder *d, void *array, uint32_t count, size_t size);
+/* A NUL-terminated copy. */
+char *info_string(struct module_decoder *d, const uint8_t *bytes, uint32_t len);
+
+/* The number of entries of a vector, each at least MIN_BYTES long. When they cannot all fit what is
+ * left, it is the first number that does not: reading them will fail where the bytes end, and what is
+ * allocated for them stays in proportion to the module's size. HAVE are there already. */
+bool read_count(struct module_decoder *d, uint32_t min_bytes, uint32_t have, uint32_t limit,
+                const char *name, uint32_t *count);
+
+bool decode_types(struct module_decoder *d);
+bool decode_imports(struct module_decoder *d);
+bool decode_functions(struct module_decoder *d);
+bool decode_tables(struct module_decoder *d);
+bool decode_memories(struct module_decoder *d);
+bool decode_globals(struct module_decoder *d);
+bool decode_exports(struct module_decoder *d);
+bool decode_start(struct module_decoder *d);
+bool decode_elems(struct module_decoder *d);
+bool decode_datas(struct module_decoder *d);
+bool decode_code(struct module_decoder *d);
+bool decode_custom(struct module_decoder *d);
+
+bool read_value_type(struct reader *r, uint8_t *type);
+bool read_reference_type(struct reader *r, uint8_t *type);
+/* A constant expression (spec 3.3.10) of type TYPE, up to and including its end. */
+bool read_init(struct module_decoder *d, uint8_t type, struct module_init *init);
+/* Marks a function that ref.func may name in bodies. */
+void info_declare(struct module_info *info, uint32_t func);
+
+/* The name section; errors in it are ignored, as the specification asks. */
+void decode_names(struct module_decoder *d, const uint8_t *bytes, size_t size);
+
+const char *wasm_type_name(uint8_t type);
+enum ir_type ir_type_of(uint8_t wasm_type);
+
+static inline bool is_reference(uint8_t type)
+{
+    return type == WASM_FUNCREF || type == WASM_EXTERNREF;
+}
+
+#endif

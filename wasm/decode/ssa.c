@@ -1,0 +1,442 @@
+/* SSA construction on the fly: see ssa.h. */
+#include "decode/ssa.h"
+#include "host.h"
+
+#include <string.h>
+
+/* Makes room for COUNT entries of SIZE bytes by doubling; the contents stay. */
+static bool grow(struct ssa *s, void *array, uint32_t *capacity, uint64_t count, size_t size)
+{
+    if (count <= *capacity)
+        return true;
+    uint64_t fresh = *capacity ? *capacity : 64;
+    while (fresh < count)
+        fresh *= 2;
+    void *old, *bigger = NULL;
+    memcpy(&old, array, sizeof old);
+    if (fresh <= UINT32_MAX / 2)
+        bigger = wasm_host_realloc(old, (size_t)fresh * size);
+    if (!bigger) {
+        s->f->failed = true;
+        return false;
+    }
+    memcpy(array, &bigger, sizeof bigger);
+    *capacity = (uint32_t)fresh;
+    return true;
+}
+
+void ssa_init(struct ssa *s)
+{
+    memset(s, 0, sizeof *s);
+    s->epoch = 1;
+}
+
+void ssa_free(struct ssa *s)
+{
+    wasm_host_free(s->defs);
+    wasm_host_free(s->recent);
+    wasm_host_free(s->blocks);
+    wasm_host_free(s->incomplete);
+    wasm_host_free(s->frames);
+    wasm_host_free(s->values);
+    wasm_host_free(s->phis);
+    wasm_host_free(s->users);
+}
+
+void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
+{
+    /* Stamps and generations of earlier functions must not fit; nothing is cleared until they run
+     * out, since the arrays may be large and the function small. */
+    if (s->epoch > UINT32_MAX / 2) {
+        if (s->recent)
+            memset(s->recent, 0, s->recent_capacity * sizeof *s->recent);
+        s->epoch = 1;
+    } else {
+        s->epoch += s->block_count;
+    }
+    if (++s->generation == 0) {
+        if (s->defs)
+            memset(s->defs, 0, s->def_capacity * sizeof *s->defs);
+        s->generation = 1;
+    }
+    s->f = f;
+    s->block_count = 0;
+    s->def_count = s->incomplete_count = s->frame_count = s->value_count = s->phi_count = 0;
+    memset(s->zero, 0, sizeof s->zero);
+    s->steps = 0;
+    s->max_steps = max_steps;
+    s->exhausted = false;
+    ssa_block_new(s);
+}
+
+bool ssa_reserve(struct ssa *s, uint32_t count)
+{
+    uint32_t old = s->recent_capacity;
+    if (count <= old)
+        return true;
+    if (!grow(s, &s->recent, &s->recent_capacity, count, sizeof *s->recent))
+        return false;
+    memset(s->recent + old, 0, (s->recent_capacity - old) * sizeof *s->recent);
+    return true;
+}
+
+ir_block_ref ssa_block_new(struct ssa *s)
+{
+    ir_block_ref block = ir_block_new(s->f);
+    if (!grow(s, &s->blocks, &s->block_capacity, (uint64_t)block + 1, sizeof *s->blocks))
+        return 0;
+    s->block_count = block + 1; /* below 2^30: epoch + block does not wrap */
+    s->blocks[block] = (struct ssa_block){IR_NONE, false, true};
+    return block;
+}
+
+ir_block_ref ssa_header_new(struct ssa *s)
+{
+    ir_block_ref block = ssa_block_new(s);
+    if (!s->f->failed)
+        s->blocks[block] = (struct ssa_block){IR_NONE, true, false};
+    return block;
+}
+
+static uint32_t slot_of(const struct ssa *s, uint32_t block, uint32_t var)
+{
+    uint64_t h = ((uint64_t)block << 32 | var) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)((h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9) >> 32) & (s->def_capacity - 1);
+}
+
+/* The entry of (BLOCK, VAR), or the free one where it would stand. Probing counts as work: whoever
+ * picks colliding numbers runs out of steps. */
+static struct ssa_def *def_find(struct ssa *s, uint32_t block, uint32_t var)
+{
+    uint32_t slot = slot_of(s, block, var);
+    for (;;) {
+        struct ssa_def *def = &s->defs[slot];
+        if (def->generation != s->generation || (def->block == block && def->var == var))
+            return def;
+        slot = (slot + 1) & (s->def_capacity - 1);
+        s->steps++;
+    }
+}
+
+static bool def_grow(struct ssa *s)
+{
+    uint32_t old_capacity = s->def_capacity;
+    uint32_t capacity = old_capacity ? old_capacity * 2 : 1024;
+    struct ssa_def *old = s->defs, *defs = NULL;
+    if (capacity <= UINT32_MAX / 4)
+        defs = wasm_host_alloc((size_t)capacity * sizeof *defs);
+    if (!defs) {
+        s->f->failed = true;
+        return false;
+    }
+    memset(defs, 0, (size_t)capacity * sizeof *defs);
+    s->defs = defs;
+    s->def_capacity = capacity;
+    for (uint32_t i = 0; i < old_capacity; i++)
+        if (old[i].generation == s->generation)
+            *def_find(s, old[i].block, old[i].var) = old[i];
+    wasm_host_free(old);
+    return true;
+}
+
+void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value)
+{
+    if (s->def_count >= s->def_capacity / 2 && !def_grow(s))
+        return;
+    struct ssa_def *def = def_find(s, block, var);
+    s->def_count += def->generation != s->generation;
+    *def = (struct ssa_def){block, var, value, s->generation};
+    s->recent[var] = (struct ssa_recent){s->epoch + block, value};
+}
+
+/* What VALUE stands for: phis that proved superfluous are copies. */
+static ir_ref follow(struct ir_func *f, ir_ref value)
+{
+    ir_ref end = value;
+    while (f->ins[end].op == IR_COPY)
+        end = f->ins[end].a;
+    while (f->ins[value].op == IR_COPY) {
+        ir_ref next = f->ins[value].a;
+        f->ins[value].a = end;
+        value = next;
+    }
+    return end;
+}
+
+static void become_copy(struct ir_func *f, ir_ref phi, ir_ref value)
+{
+    struct ir_ins *ins = &f->ins[phi];
+    ins->op = IR_COPY;
+    ins->list = ins->count = 0;
+    ins->a = value;
+}
+
+static ir_ref phi_new(struct ssa *s, ir_block_ref block, enum ir_type type)
+{
+    if (!grow(s, &s->phis, &s->phi_capacity, (uint64_t)s->phi_count + 1, sizeof *s->phis))
+        return 0;
+    ir_ref phi = ir_phi_new(s->f, block, type);
+    if (phi)
+        s->phis[s->phi_count++] = phi;
+    return phi;
+}
+
+/* An instruction at the start of the entry, which may have ended long ago. */
+static ir_ref entry_ins(struct ssa *s, enum ir_op op, enum ir_type type)
+{
+    ir_ref first = s->f->blocks[0].first;
+    return first ? ir_insert_before(s->f, first, op, type) : ir_append(s->f, 0, op, type);
+}
+
+static ir_ref initial_value(struct ssa *s, uint32_t var, enum ir_type type)
+{
+    if (s->f->signature && var < s->f->signature->param_count) {
+        ir_ref param = entry_ins(s, IR_PARAM, type);
+        ir_at(s->f, param)->aux = var;
+        return param;
+    }
+    if (!s->zero[type])
+        s->zero[type] = entry_ins(s, type == IR_REF ? IR_REF_NULL : IR_CONST, type);
+    return s->zero[type];
+}
+
+/* The one value all COUNT operands have, apart from PHI itself; 0 if there are several. */
+static ir_ref only_value(struct ssa *s, const ir_ref *operands, uint32_t count, ir_ref phi)
+{
+    ir_ref only = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        ir_ref value = follow(s->f, operands[i]);
+        if (value == phi || value == only)
+            continue;
+        if (only)
+            return 0;
+        only = value;
+    }
+    return only;
+}
+
+/* All predecessors of the top frame's block have answered; their values are the top ones. */
+static ir_ref merge(struct ssa *s, const struct ssa_frame *frame, enum ir_type type)
+{
+    struct ir_func *f = s->f;
+    uint32_t count = f->blocks[frame->block].pred_count;
+    const ir_ref *operands = s->values + s->value_count - count;
+    ir_ref phi = frame->phi, only = only_value(s, operands, count, phi);
+    if (!only) {
+        if (!phi)
+            phi = phi_new(s, frame->block, type);
+        if (f->failed)
+            return 0;
+        memcpy(f->pool + f->ins[phi].list, operands, count * sizeof *operands);
+        only = phi;
+    } else if (phi) {
+        become_copy(f, phi, only);
+    }
+    s->value_count -= count;
+    return only;
+}
+
+ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block)
+{
+    struct ir_func *f = s->f;
+    s->frame_count = s->value_count = 0;
+    for (;;) {
+        /* Down: look for a definition in BLOCK. */
+        ssa_step(s, 1);
+        if (f->failed || s->exhausted)
+            return 0;
+        ir_ref value = 0;
+        const struct ssa_def *def = s->def_capacity ? def_find(s, block, var) : NULL;
+        if (def && def->generation == s->generation) {
+            value = follow(f, def->value);
+        } else if (!s->blocks[block].sealed) {
+            value = phi_new(s, block, type);
+            if (!grow(s, &s->incomplete, &s->incomplete_capacity, (uint64_t)s->incomplete_count + 1,
+                      sizeof *s->incomplete))
+                return 0;
+            s->incomplete[s->incomplete_count] =
+                (struct ssa_incomplete){value, var, s->blocks[block].incomplete};
+            s->blocks[block].incomplete = s->incomplete_count++;
+            ssa_write(s, var, block, value);
+        } else if (!f->blocks[block].pred_count) {
+            value = initial_value(s, var, type);
+            ssa_write(s, var, block, value);
+        } else {
+            if (!grow(s, &s->frames, &s->frame_capacity, (uint64_t)s->frame_count + 1,
+                      sizeof *s->frames))
+                return 0;
+            ir_ref phi = 0;
+            if (s->blocks[block].header && f->blocks[block].pred_count > 1) {
+                phi = phi_new(s, block, type); /* ends the search around the loop */
+                ssa_write(s, var, block, phi);
+            }
+            s->frames[s->frame_count++] = (struct ssa_frame){block, 1, phi};
+            block = ir_preds(f, block)[0];
+            continue;
+        }
+
+        /* Up: hand the value to those who asked, until one has to ask further. */
+        bool asking = false;
+        while (s->frame_count && !asking) {
+            struct ssa_frame *frame = &s->frames[s->frame_count - 1];
+            uint32_t preds = f->blocks[frame->block].pred_count;
+            if (preds > 1) {
+                ssa_step(s, 1);
+                if (!grow(s, &s->values, &s->value_capacity, (uint64_t)s->value_count + 1,
+                          sizeof *s->values))
+                    return 0;
+                s->values[s->value_count++] = value;
+                if (frame->next_pred < preds) {
+                    block = ir_preds(f, frame->block)[frame->next_pred++];
+                    asking = true;
+                    continue;
+                }
+                value = merge(s, frame, type);
+                if (f->failed)
+                    return 0;
+            }
+            ssa_write(s, var, frame->block, value);
+            s->frame_count--;
+        }
+        if (!asking)
+            return value;
+    }
+}
+
+void ssa_seal(struct ssa *s, ir_block_ref header)
+{
+    struct ir_func *f = s->f;
+    if (f->failed)
+        return;
+    s->blocks[header].sealed = true;
+    uint32_t count = f->blocks[header].pred_count;
+    for (uint32_t i = s->blocks[header].incomplete; i != IR_NONE; i = s->incomplete[i].next) {
+        ir_ref phi = s->incomplete[i].phi;
+        enum ir_type type = f->ins[phi].type;
+        uint32_t list = ir_list_new(f, count);
+        ssa_step(s, count);
+        for (uint32_t p = 0; p < count; p++) {
+            ir_ref value = ssa_read(s, s->incomplete[i].var, type, ir_preds(f, header)[p]);
+            if (f->failed || s->exhausted)
+                return;
+            f->pool[list + p] = value;
+        }
+        f->ins[phi].list = list;
+        f->ins[phi].count = count;
+        ir_ref only = only_value(s, f->pool + list, count, phi);
+        if (only)
+            become_copy(f, phi, only);
+    }
+}
+
+/* The phis left, as a graph: which phis use which, and how far each was looked at. */
+struct phi_graph {
+    uint32_t *first_user, *last_user; /* by phi: chain of use records */
+    uint32_t *position, *witness;     /* operands before POSITION are the phi itself or WITNESS */
+    uint32_t *queue;                  /* ring of phis to look at */
+    uint32_t *queued;
+    uint32_t *use; /* records: phi, next */
+    uint32_t queue_head, queue_count;
+};
+
+/* Whether phi number N is superfluous: goes on where it stopped the last time, which is right since
+ * operands only ever become equal. */
+static ir_ref phi_check(struct ssa *s, struct phi_graph *g, uint32_t n)
+{
+    struct ir_func *f = s->f;
+    ir_ref phi = s->phis[n], witness = g->witness[n] ? follow(f, g->witness[n]) : 0;
+    const ir_ref *list = f->pool + f->ins[phi].list;
+    uint32_t count = f->ins[phi].count, i = g->position[n];
+    if (witness == phi)
+        witness = 0;
+    for (; i < count; i++) {
+        ir_ref value = follow(f, list[i]);
+        if (value == phi || value == witness)
+            continue;
+        if (witness)
+            break;
+        witness = value;
+    }
+    g->position[n] = i;
+    g->witness[n] = witness;
+    return i == count ? witness : 0;
+}
+
+static void enqueue(struct ssa *s, struct phi_graph *g, uint32_t n)
+{
+    if (g->queued[n] || s->f->ins[s->phis[n]].op != IR_PHI)
+        return;
+    g->queued[n] = 1;
+    uint32_t tail = g->queue_head + g->queue_count++;
+    g->queue[tail < s->phi_count ? tail : tail - s->phi_count] = n;
+}
+
+static bool remove_superfluous(struct ssa *s)
+{
+    struct ir_func *f = s->f;
+    uint32_t n = s->phi_count;
+    uint64_t uses = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (f->ins[s->phis[i]].op == IR_PHI)
+            uses += f->ins[s->phis[i]].count;
+    if (!n || !uses)
+        return true;
+    if (!grow(s, &s->users, &s->users_capacity, 6 * (uint64_t)n + 2 * uses, sizeof *s->users))
+        return false;
+    uint32_t *m = s->users;
+    struct phi_graph g = {m, m + n, m + 2 * n, m + 3 * n, m + 4 * n, m + 5 * n, m + 6 * n, 0, 0};
+    uint32_t use_count = 0;
+    memset(g.first_user, 0xff, 2 * (size_t)n * sizeof *m);
+    memset(g.position, 0, 2 * (size_t)n * sizeof *m);
+    memset(g.queued, 0, n * sizeof *m);
+    for (uint32_t i = 0; i < n; i++)
+        f->ins[s->phis[i]].mark = i;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct ir_ins *phi = &f->ins[s->phis[i]];
+        if (phi->op != IR_PHI)
+            continue;
+        enqueue(s, &g, i);
+        for (uint32_t k = 0; k < phi->count; k++) {
+            ir_ref value = follow(f, f->pool[phi->list + k]);
+            if (f->ins[value].op != IR_PHI || value == s->phis[i])
+                continue;
+            uint32_t of = f->ins[value].mark;
+            g.use[use_count] = i;
+            g.use[use_count + 1] = g.first_user[of];
+            if (g.first_user[of] == IR_NONE)
+                g.last_user[of] = use_count;
+            g.first_user[of] = use_count;
+            use_count += 2;
+        }
+    }
+    /* Stopping early leaves phis that are not needed, no harm but to speed. */
+    uint64_t budget = 8 * (uses + n);
+    while (g.queue_count && budget) {
+        uint32_t i = g.queue[g.queue_head];
+        g.queue_head = g.queue_head + 1 < n ? g.queue_head + 1 : 0;
+        g.queue_count--;
+        g.queued[i] = 0;
+        ir_ref only = phi_check(s, &g, i);
+        budget--;
+        if (!only)
+            continue;
+        become_copy(f, s->phis[i], only);
+        if (g.first_user[i] == IR_NONE)
+            continue;
+        for (uint32_t u = g.first_user[i]; u != IR_NONE && budget; u = g.use[u + 1], budget--)
+            enqueue(s, &g, g.use[u]);
+        if (f->ins[only].op == IR_PHI) {
+            uint32_t of = f->ins[only].mark;
+            g.use[g.last_user[i] + 1] = g.first_user[of];
+            if (g.first_user[of] == IR_NONE)
+                g.last_user[of] = g.last_user[i];
+            g.first_user[of] = g.first_user[i];
+        }
+    }
+    return true;
+}
+
+bool ssa_finish(struct ssa *s)
+{
+    return !s->f->failed && !s->exhausted && remove_superfluous(s) && ir_resolve(s->f);
+}

@@ -1,0 +1,83 @@
+/* Variables to SSA while the code is read, after Braun, Buchwald, Hack, Leißa, Mallon and Zwinkau,
+ * "Simple and Efficient Construction of Static Single Assignment Form" (2013): a use looks for its
+ * definition backwards and leaves phis only where it needs them. Internal to decode/.
+ *
+ * What is particular here: the only blocks read before all their predecessors are known are loop
+ * headers; nothing recurses; definitions stand in one hash table, so that neither many locals nor
+ * many blocks cost anything by themselves; and every step is counted, because the size of SSA
+ * itself can be quadratic in that of the code. */
+#ifndef QUINCE_WASM_DECODE_SSA_H
+#define QUINCE_WASM_DECODE_SSA_H
+
+#include "ir/ir.h"
+
+struct ssa_def {
+    uint32_t block, var;
+    ir_ref value;
+    uint32_t generation; /* of another function: the slot is free */
+};
+struct ssa_incomplete {
+    ir_ref phi;
+    uint32_t var, next;
+};
+struct ssa_frame {
+    ir_block_ref block;
+    uint32_t next_pred; /* how many predecessors have been asked */
+    ir_ref phi;         /* of a loop header: made before asking */
+};
+/* The last definition seen of a variable, wherever that was. */
+struct ssa_recent {
+    uint32_t stamp; /* epoch + block */
+    ir_ref value;
+};
+struct ssa_block {
+    uint32_t incomplete; /* first of the phis to complete when sealed, or IR_NONE */
+    bool header, sealed;
+};
+
+struct ssa {
+    struct ir_func *f;
+    struct ssa_def *defs;
+    struct ssa_recent *recent;
+    struct ssa_block *blocks;
+    struct ssa_incomplete *incomplete;
+    struct ssa_frame *frames;
+    ir_ref *values, *phis;
+    uint32_t *users; /* of ssa_finish() */
+    uint32_t def_count, def_capacity, generation, epoch, block_count;
+    uint32_t recent_capacity, block_capacity, users_capacity;
+    uint32_t incomplete_count, incomplete_capacity, frame_count, frame_capacity;
+    uint32_t value_count, value_capacity, phi_count, phi_capacity;
+    ir_ref zero[IR_TYPE_COUNT]; /* initial values of locals, made when needed */
+    uint64_t steps, max_steps;
+    bool exhausted; /* over max_steps: what was built is of no use */
+};
+
+void ssa_init(struct ssa *s);
+void ssa_free(struct ssa *s);
+/* For another function F, already empty. Makes the entry block. */
+void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps);
+/* Variables below COUNT may be used. */
+bool ssa_reserve(struct ssa *s, uint32_t count);
+ir_block_ref ssa_block_new(struct ssa *s);
+/* A block that is read before its last predecessor is known, until ssa_seal(). */
+ir_block_ref ssa_header_new(struct ssa *s);
+void ssa_seal(struct ssa *s, ir_block_ref header);
+void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value);
+/* PARAM_COUNT: variables below it start as parameters, others as zero. */
+ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block);
+static inline ir_ref ssa_read(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block)
+{
+    const struct ssa_recent *recent = &s->recent[var];
+    return recent->stamp == s->epoch + block ? recent->value : ssa_read_slow(s, var, type, block);
+}
+/* Counts work done elsewhere. */
+static inline void ssa_step(struct ssa *s, uint64_t steps)
+{
+    s->steps += steps;
+    s->exhausted |= s->steps > s->max_steps;
+}
+/* Removes the phis that turned out superfluous, and the copies. */
+bool ssa_finish(struct ssa *s);
+
+#endif
