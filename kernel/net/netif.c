@@ -35,6 +35,7 @@ struct interface {
     struct netdev *dev;
     bool pending; /* the device has frames; set in interrupts */
     bool configuring;
+    ip4_addr_t logged;
     unsigned lent; /* received buffers lwIP holds */
 };
 
@@ -275,6 +276,9 @@ static void log_addresses(struct netif *netif)
 {
     char ip[IP4ADDR_STRLEN_MAX], gateway[IP4ADDR_STRLEN_MAX];
     struct interface *interface = netif->state;
+    if (ip4_addr_cmp(&interface->logged, netif_ip4_addr(netif)))
+        return; /* something about IPv6 changed */
+    ip4_addr_copy(interface->logged, *netif_ip4_addr(netif));
     if (!ip4_addr_isany_val(*netif_ip4_addr(netif))) {
         ip4addr_ntoa_r(netif_ip4_addr(netif), ip, sizeof ip);
         ip4addr_ntoa_r(netif_ip4_gw(netif), gateway, sizeof gateway);

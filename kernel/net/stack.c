@@ -14,7 +14,14 @@
 #include "sched/thread.h"
 #include "time/clock.h"
 
+#include "lwip/dhcp.h"
+#include "lwip/etharp.h"
+#include "lwip/igmp.h"
 #include "lwip/init.h"
+#include "lwip/ip4_frag.h"
+#include "lwip/ip6_frag.h"
+#include "lwip/mld6.h"
+#include "lwip/nd6.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
@@ -138,10 +145,25 @@ size_t net_memory_limit(void)
     return memory_limit;
 }
 
-/* ---- timers: lwIP's table of periodic functions, the one for TCP only while it has connections ---- */
+/* ---- timers: lwIP's periodic functions, in place of its timeouts.c, which allocates and so can fail ----
+ * The one for TCP runs only while there are connections. */
 
-enum { MAX_TIMERS = 16, TCP_TIMER = 0 };
-static uint64_t timer_due[MAX_TIMERS]; /* clock_now() scale; 0: off */
+static const struct {
+    void (*fn)(void);
+    uint32_t interval_ms;
+} timers[] = {
+    {tcp_tmr, TCP_TMR_INTERVAL},
+    {ip_reass_tmr, IP_TMR_INTERVAL},
+    {etharp_tmr, ARP_TMR_INTERVAL},
+    {dhcp_coarse_tmr, DHCP_COARSE_TIMER_MSECS},
+    {dhcp_fine_tmr, DHCP_FINE_TIMER_MSECS},
+    {igmp_tmr, IGMP_TMR_INTERVAL},
+    {nd6_tmr, ND6_TMR_INTERVAL},
+    {ip6_reass_tmr, IP6_REASS_TMR_INTERVAL},
+    {mld6_tmr, MLD6_TMR_INTERVAL},
+};
+enum { TIMERS = sizeof timers / sizeof timers[0], TCP_TIMER = 0 };
+static uint64_t timer_due[TIMERS]; /* clock_now() scale; 0: off */
 static uint64_t thread_sleeps_until;
 
 u32_t sys_now(void)
@@ -162,21 +184,20 @@ void tcp_timer_needed(void)
 void sys_timeouts_init(void)
 {
     uint64_t now = clock_now();
-    LWIP_ASSERT("timers fit", lwip_num_cyclic_timers <= MAX_TIMERS);
-    for (int i = 1; i < lwip_num_cyclic_timers; i++)
-        timer_due[i] = now + lwip_cyclic_timers[i].interval_ms * NS_PER_MS;
+    for (unsigned i = 0; i < TIMERS; i++)
+        timer_due[i] = i == TCP_TIMER ? 0 : now + timers[i].interval_ms * NS_PER_MS;
 }
 
 /* Runs what is due; when the next one is. */
 static uint64_t run_timers(void)
 {
     uint64_t now = clock_now(), next = WAIT_FOREVER;
-    for (int i = 0; i < lwip_num_cyclic_timers; i++) {
+    for (unsigned i = 0; i < TIMERS; i++) {
         if (timer_due[i] != 0 && timer_due[i] <= now) {
             timer_due[i] = 0;
-            lwip_cyclic_timers[i].handler();
+            timers[i].fn();
             if (i != TCP_TIMER || tcp_active_pcbs || tcp_tw_pcbs)
-                timer_due[i] = now + lwip_cyclic_timers[i].interval_ms * NS_PER_MS;
+                timer_due[i] = now + timers[i].interval_ms * NS_PER_MS;
         }
         if (timer_due[i] != 0 && timer_due[i] < next)
             next = timer_due[i];
