@@ -232,12 +232,7 @@ int socket_install(struct socket *s, int type_flags)
     net_lock();
     s->file = file;
     net_unlock();
-    file_retain(file); /* fd_install() takes one whatever it returns, the other is dropped below */
-    int fd = fd_install(file, type_flags & SOCK_CLOEXEC);
-    file_release(file);
-    if (fd < 0)
-        file_release(file);
-    return fd;
+    return fd_install(file, type_flags & SOCK_CLOEXEC); /* takes the reference, failing too */
 }
 
 /* The socket behind a descriptor, with a reference on *FILE; 0 or -errno. */
@@ -520,19 +515,4 @@ SYSCALL(getsockopt)
     error = d && e ? socket_get_option(s, (int)b, (int)c, (void *)d, (socklen_t *)e) : -EFAULT;
     file_release(file);
     return error;
-}
-
-SYSCALL(socketpair)
-{
-    (void)e, (void)f;
-    int type = (int)b & 0xf, flags = (int)b & ~0xf, *fds = (int *)d;
-    if (a != AF_UNIX)
-        return a == AF_INET || a == AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
-    if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
-        return -ESOCKTNOSUPPORT;
-    if (c != 0 || (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)))
-        return c ? -EPROTONOSUPPORT : -EINVAL;
-    if (!fds)
-        return -EFAULT;
-    return socket_pair_open(type, flags, fds);
 }

@@ -1,5 +1,5 @@
-/* Inside net/: sockets. socket.c has the system calls and what is common, socket_tcp.c, socket_udp.c and
- * socket_pair.c what a kind does. All fields but the waiting are guarded by the stack's lock; a poll or
+/* Inside net/: sockets. socket.c has the system calls and what is common, socket_tcp.c and socket_udp.c
+ * what a kind does. All fields but the waiting are guarded by the stack's lock; a poll or
  * a wait condition may read the plain flags without it. */
 #ifndef QUINCE_NET_SOCKET_H
 #define QUINCE_NET_SOCKET_H
@@ -66,7 +66,6 @@ struct socket {
     union {
         struct tcp_pcb *tcp;
         struct udp_pcb *udp;
-        struct pair *pair;
     };
     struct wait_queue rx_wait, tx_wait;
     uint64_t rx_timeout, tx_timeout; /* ns; 0: none */
@@ -108,7 +107,6 @@ uint8_t socket_ip_type(const struct socket *s);
 extern const struct socket_ops tcp_socket_ops, udp_socket_ops;
 int tcp_socket_open(struct socket *s);
 int udp_socket_open(struct socket *s);
-int socket_pair_open(int type, int flags, int fds[2]);
 
 /* socket_address.c */
 int address_read(const struct socket *s, const void *addr, size_t len, struct endpoint *out);

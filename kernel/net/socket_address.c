@@ -75,7 +75,7 @@ void address_write(const struct socket *s, const struct endpoint *from, void *ad
         if (IP_IS_V4_VAL(from->ip))
             out.in.sin_addr.s_addr = ip_addr_get_ip4_u32(&from->ip);
         size = sizeof out.in;
-    } else if (s->domain == AF_INET6) {
+    } else {
         uint8_t *bytes = out.in6.sin6_addr.s6_addr;
         out.in6.sin6_family = AF_INET6;
         out.in6.sin6_port = htons(from->port);
@@ -88,9 +88,6 @@ void address_write(const struct socket *s, const struct endpoint *from, void *ad
             memcpy(bytes + 12, &v4, sizeof v4);
         }
         size = sizeof out.in6;
-    } else {
-        out.in.sin_family = (sa_family_t)s->domain;
-        size = sizeof out.in.sin_family;
     }
     if (addr && len) {
         memcpy(addr, &out, *len < size ? *len : size);

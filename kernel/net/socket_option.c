@@ -127,8 +127,6 @@ long socket_set_option(struct socket *s, int level, int name, const void *value,
 
     if (level == SOL_SOCKET)
         return set_common(s, name, value, len, number);
-    if (s->domain == AF_UNIX)
-        return -EOPNOTSUPP;
     if (level == IPPROTO_IPV6 && s->domain == AF_INET6) {
         switch (name) {
         case IPV6_V6ONLY: {
@@ -217,8 +215,6 @@ long socket_get_option(struct socket *s, int level, int name, void *value, sockl
     int number = 0;
     if (level == SOL_SOCKET)
         return get_common(s, name, value, len, &number);
-    if (s->domain == AF_UNIX)
-        return -EOPNOTSUPP;
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY && s->domain == AF_INET6) {
         number = s->v6only;
     } else if ((level == IPPROTO_IP && name == IP_TTL) ||
