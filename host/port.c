@@ -262,7 +262,7 @@ static void set_handlers(void)
     handlers_set = true;
     for (size_t i = 0; i < sizeof(fault_signals) / sizeof(*fault_signals); i++)
         handlers_set &= !sigaction(fault_signals[i], &action, &previous[i]);
-    action.sa_flags |= SA_RESTART;
+    /* No SA_RESTART: a system call that blocks a host function past the deadline comes back. */
     action.sa_sigaction = on_timer;
     handlers_set &= !sigaction(SIGRTMIN + 1, &action, NULL);
 }
