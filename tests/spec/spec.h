@@ -1,0 +1,26 @@
+/* The official test suite, run by the engine: one .wast file becomes JSON and modules through
+ * wast2json, every command of it is executed. */
+#ifndef QUINCE_TESTS_SPEC_H
+#define QUINCE_TESTS_SPEC_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "wasm.h"
+
+struct spec_counts {
+    unsigned passed, failed, skipped; /* skipped: about the text format, which is not ours */
+};
+
+/* Executes every command; DIRECTORY holds the modules. Failures go to LOG as "# line N: …". */
+void spec_run(const cJSON *document, const char *directory, const char *passes, FILE *log,
+              struct spec_counts *counts);
+
+/* values.c. false: not understood. */
+bool spec_value(const cJSON *json, union wasm_value *out);
+bool spec_matches(const cJSON *expected, const union wasm_value *value, uint8_t type);
+void spec_print_value(const union wasm_value *value, uint8_t type, char *text, size_t size);
+
+#endif
