@@ -27,7 +27,8 @@ struct exec_options {
     const char *invoke; /* NULL: run _start */
     unsigned repeat;    /* 0: not given: once, without times */
     bool in_kernel, verbose, help;
-    const char *module;
+    const char *module;      /* as the user named it: argv[0] of the program */
+    const char *module_file; /* where its bytes are, when that is elsewhere */
     char **args; /* after the module */
     int arg_count;
 };

@@ -225,7 +225,7 @@ static bool furnish(const struct exec_options *o, struct wasi *wasi)
 int exec_run(const struct exec_options *o)
 {
     size_t size = 0;
-    uint8_t *bytes = read_whole(o->module, &size);
+    uint8_t *bytes = read_whole(o->module_file ? o->module_file : o->module, &size);
     if (!bytes) {
         fprintf(stderr, "quince: %s: %s\n", o->module, strerror(errno));
         return EXEC_EXIT_LOAD;

@@ -158,6 +158,7 @@ static bool test_file(const char *path, unsigned number, struct spec_counts *tot
     total->passed += counts.passed;
     total->failed += counts.failed + (ok || counts.failed ? 0 : 1);
     total->skipped += counts.skipped;
+    total->early += counts.early;
     printf("%sok %u - %s: %u assertions passed", ok ? "" : "not ", number, name, counts.passed);
     if (counts.failed)
         printf(", %u failed", counts.failed);
@@ -221,7 +222,8 @@ int main(int argc, char **argv)
             printf("# excluded: %u files %s: %s\n", exclusions[k].used, exclusions[k].pattern,
                    exclusions[k].reason);
     printf("# %u files passed, %u failed, %u excluded; %u assertions passed, %u failed, %u about the "
-           "text format skipped\n",
-           number - failed, failed, excluded, total.passed, total.failed, total.skipped);
+           "text format skipped, %u malformed modules rejected as invalid\n",
+           number - failed, failed, excluded, total.passed, total.failed, total.skipped,
+           total.early);
     return failed != 0;
 }

@@ -11,7 +11,9 @@
 #include "wasm.h"
 
 struct spec_counts {
-    unsigned passed, failed, skipped; /* skipped: about the text format, which is not ours */
+    unsigned passed, failed;
+    unsigned skipped; /* about the text format, which is not ours */
+    unsigned early;   /* of the passed: malformed modules rejected as invalid */
 };
 
 /* Executes every command; DIRECTORY holds the modules. Failures go to LOG as "# line N: …". */
