@@ -18,7 +18,7 @@ struct packet_context {
     uint64_t timestamp; /* nanoseconds since the Unix epoch */
     uint32_t flow_hash; /* equal for both directions of a conversation */
     uint16_t interface;
-    uint16_t vlan;     /* tag taken off by the device; 0: none */
+    uint16_t vlan;     /* of its 802.1Q tag; 0: none */
     uint8_t direction; /* 0 received, 1 to be sent */
     uint8_t checksum;  /* 1: verified by the device, 2: to be filled in by it */
     uint16_t reserved16;

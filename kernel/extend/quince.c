@@ -2,7 +2,6 @@
 #include "quince.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,7 +107,7 @@ int quince_unload(const char *name)
 {
     struct unload_errand errand = {.name = name};
     loader_run(run_unload, &errand);
-    return errand.result ? errand.result : errand.freed > INT_MAX ? INT_MAX : (int)errand.freed;
+    return errand.result ? errand.result : errand.freed > INT32_MAX ? INT32_MAX : (int)errand.freed;
 }
 
 struct list_errand {

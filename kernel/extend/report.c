@@ -217,7 +217,7 @@ static bool copy_thread(struct thread *thread, void *context)
     struct thread_copy *copy = &list->threads[list->count++];
     copy->id = thread->id;
     copy->state = thread->state;
-    copy->cpu_ns = thread->cpu_ns;
+    copy->cpu_ns = thread_cpu_ns(thread);
     memcpy(copy->name, thread->name, sizeof copy->name);
     copy->name[sizeof copy->name - 1] = 0;
     return list->count < THREADS_SHOWN;

@@ -1,0 +1,9 @@
+;; Fills its memory again and again: one instruction of Wasm, long in the host.
+;;! hook=net.rx
+;;expect fault quince_packet: time budget exceeded
+(module
+  (memory (export "memory") 1)
+  (func (export "quince_packet_buffer") (param i32) (result i32) i32.const 1024)
+  (func $decide (export "quince_packet") (param $packet i32) (param $captured i32) (result i32)
+    (loop $again (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br $again))
+    i32.const 2))

@@ -1,0 +1,9 @@
+;; An endless loop in the packet hook, with nothing in it that could be counted.
+;;! hook=net.rx
+;;expect fault quince_packet: time budget exceeded
+(module
+  (memory (export "memory") 1)
+  (func (export "quince_packet_buffer") (param i32) (result i32) i32.const 1024)
+  (func $decide (export "quince_packet") (param $packet i32) (param $captured i32) (result i32)
+    (loop $again (br $again))
+    i32.const 2))

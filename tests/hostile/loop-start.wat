@@ -1,0 +1,5 @@
+;; An endless loop in the start function.
+;;expect refused ETIMEDOUT time budget exceeded
+(module
+  (func $start (loop $again (br $again)))
+  (start $start))

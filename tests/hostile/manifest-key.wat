@@ -1,0 +1,10 @@
+;; A manifest with a key nobody knows.
+;;! hook=net.rx
+;;! priority=high
+;;expect refused EINVAL manifest: line 3: unknown key 'priority'
+(module
+  (memory (export "memory") 1)
+  (func (export "quince_packet_buffer") (param i32) (result i32) i32.const 1024)
+  (func $decide (export "quince_packet") (param $packet i32) (param $captured i32) (result i32)
+    nop
+    i32.const 2))

@@ -1,0 +1,4 @@
+;; Asks for more memory than the machine has.
+;;! memory=1G
+;;expect refused ENOMEM
+(module (memory 16384))
