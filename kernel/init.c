@@ -12,11 +12,6 @@
 /* Sorted by level; the early ones need no threads and run before there are any. */
 extern const struct init_entry __start_init[], __stop_init_early[], __stop_init[];
 
-__attribute__((weak)) void application_start(void)
-{
-    cpu_exit(0);
-}
-
 enum { INIT_STACK = 32 << 10 };
 
 static void run_levels(const struct init_entry *from, const struct init_entry *to)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 typedef uint64_t paddr_t;
+#undef PAGE_SIZE /* POSIX has it in limits.h as well */
 #define PAGE_SIZE 4096ul
 
 enum mmu_prot {

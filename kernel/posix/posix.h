@@ -1,4 +1,5 @@
-/* What the rest of the kernel knows of the application's side. */
+/* What the rest of the kernel knows of the application's side. (Its start is application_start() of
+ * init.h, open files are file.h.) */
 #ifndef QUINCE_POSIX_POSIX_H
 #define QUINCE_POSIX_POSIX_H
 
@@ -6,9 +7,5 @@
  * must be (uintptr_t)posix_kernel_tls, since libc functions the kernel uses reach errno and the
  * locale through it. Lives in libc.a. */
 extern char posix_kernel_tls[];
-
-/* Starts the application's main() with the arguments after " -- " of the command line, on a thread
- * of its own; returns. The machine ends with main's result. Called once, after the last init level. */
-void application_start(void);
 
 #endif
