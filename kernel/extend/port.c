@@ -7,6 +7,7 @@
 #include "host.h"
 #include "init.h"
 #include "log.h"
+#include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/vm.h"
 #include "sched/sync.h"
@@ -15,14 +16,28 @@
 #include "time/timer.h"
 #include "wasm.h"
 
+/* The engine never takes the last of memory: a module that is too large for the machine must fail, not
+ * the application beside it. Left over are a sixteenth of memory, at most 4 MiB. */
+static bool affordable(size_t size)
+{
+    if (size < PAGE_SIZE)
+        return true;
+    struct frame_stats frames;
+    frame_stats(&frames);
+    uint64_t reserve = frames.total / 16;
+    if (reserve > (4ul << 20) / PAGE_SIZE)
+        reserve = (4ul << 20) / PAGE_SIZE;
+    return size / PAGE_SIZE + 1 + reserve <= frames.free;
+}
+
 void *wasm_host_alloc(size_t size)
 {
-    return kmalloc(size);
+    return affordable(size) ? kmalloc(size) : NULL;
 }
 
 void *wasm_host_realloc(void *p, size_t size)
 {
-    return krealloc(p, size);
+    return affordable(size) ? krealloc(p, size) : NULL;
 }
 
 void wasm_host_free(void *p)
@@ -37,7 +52,7 @@ void *wasm_host_reserve(size_t size, size_t align)
 
 bool wasm_host_commit(void *addr, size_t size)
 {
-    return vm_commit(addr, size, MMU_READ | MMU_WRITE) == 0;
+    return affordable(size) && vm_commit(addr, size, MMU_READ | MMU_WRITE) == 0;
 }
 
 void wasm_host_decommit(void *addr, size_t size)

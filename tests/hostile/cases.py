@@ -5,6 +5,7 @@ Each file opens with comments that are its test:
     !none               no manifest;  !name …: a first line of its own
     grant a b           what the operator grants (default: all)
     mutate truncate     cuts the finished module in half
+    machine only        not in a simulation: it takes a machine of limited memory
     each load|store     one case per instruction of that kind, put in for ${OP}, ${TYPE}, ${LAST}
     expect refused ERRNO text     the load is refused so
     expect fault text             it loads, faults so when called, and is quarantined after three times
@@ -33,6 +34,7 @@ class Case:
         self.module = b""
         self.grants = ["all"]
         self.expect = "attached"
+        self.machine = False
         self.error = None
         self.text = ""
 
@@ -97,6 +99,8 @@ def from_file(path, folder, sdk):
             case.grants = rest.split()
         elif word == "mutate":
             truncate = True
+        elif word == "machine":
+            case.machine = True
         elif word == "each":
             widths = LOADS if rest == "load" else STORES
         elif word == "expect":
@@ -107,6 +111,7 @@ def from_file(path, folder, sdk):
             raise ValueError(f"{path}: {line}")
     for op, width in widths.items():
         one = Case(name + (f"-{op}" if op else ""))
+        one.machine = case.machine
         one.grants, one.expect, one.error, one.text = case.grants, case.expect, case.error, case.text
         filled = text.replace("${OP}", op).replace("${TYPE}", op[:3])
         filled = filled.replace("${LAST}", str(65537 - width))
