@@ -72,7 +72,7 @@ struct socket {
     int error;                       /* to be reported once */
     bool eof, rx_shutdown, tx_shutdown;
     bool tx_ready; /* there is room worth sending into */
-    bool v6only, cork;
+    bool v6only, cork, nodelay; /* NODELAY passes on to accepted connections */
     bool linger;
     int linger_seconds;
     int rx_limit, tx_limit; /* SO_RCVBUF, SO_SNDBUF */

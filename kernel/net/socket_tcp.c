@@ -126,9 +126,9 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
     s->rx_timeout = listener->rx_timeout;
     s->tx_timeout = listener->tx_timeout;
     adopt(s, pcb);
-    pcb->so_options |= listener->tcp->so_options & SOF_INHERITED;
-    if (((struct tcp_pcb_listen *)listener->tcp)->prio)
-        tcp_setprio(pcb, ((struct tcp_pcb_listen *)listener->tcp)->prio);
+    s->nodelay = listener->nodelay;
+    if (s->nodelay)
+        tcp_nagle_disable(pcb);
     update_tx(s);
     s->listener = listener;
     list_add_tail(&listener->queue, &s->queue_node);
@@ -477,6 +477,7 @@ static int tcp_socket_set_option(struct socket *s, int level, int name, int valu
     } else {
         switch (name) {
         case OPTION_NODELAY:
+            s->nodelay = value != 0;
             if (pcb && value) {
                 tcp_nagle_disable(pcb);
                 tcp_output(pcb);
@@ -529,7 +530,7 @@ static int tcp_socket_get_option(struct socket *s, int level, int name, int *val
         error = -ENOPROTOOPT;
     } else {
         switch (name) {
-        case OPTION_NODELAY: *value = pcb && tcp_nagle_disabled(pcb) != 0; break;
+        case OPTION_NODELAY: *value = s->nodelay; break;
         case OPTION_CORK: *value = s->cork; break;
         case OPTION_MAXSEG: *value = pcb ? tcp_mss(pcb) : TCP_MSS; break;
         case OPTION_KEEPIDLE: *value = pcb ? (int)(pcb->keep_idle / 1000) : 0; break;

@@ -73,7 +73,7 @@ int net_call(void (*fn)(void *context), void *context)
 /* ---- memory ---- */
 
 /* Blocks of up to a frame's size are kept for reuse: a packet costs two of them. */
-enum { CLASS_BYTES = 128, CLASSES = 17, CLASS_KEEP = 64 };
+enum { CLASS_BYTES = 128, CLASSES = 17, CLASS_KEEP = 64, SMALL = 512 };
 struct block {
     uint32_t size, pad;
     struct block *next; /* while kept */
@@ -88,7 +88,9 @@ static size_t memory_used, memory_limit;
 void *net_alloc(size_t size)
 {
     size_t total = size + BLOCK_HEADER;
-    if (total < size || total > memory_limit - memory_used)
+    /* A reserve for small blocks: acknowledgements, which free memory, get through a full stack. */
+    size_t limit = size <= SMALL ? memory_limit + memory_limit / 8 : memory_limit;
+    if (total < size || memory_used > limit || total > limit - memory_used)
         return NULL;
     size_t class = (total + CLASS_BYTES - 1) / CLASS_BYTES;
     struct block *block;
