@@ -13,6 +13,7 @@ from harness import BUILD, WORK, Results, Skip, progress  # noqa: E402
 GROUPS = {
     "boot": ("boot", "time to the first line of hello; least memory"),
     "size": ("size", "stripped images"),
+    "compute": ("compute", "programs under Quince, V8, Wasmtime, wasm2c and gcc"),
     "http": ("serve", "requests per second, with and without extensions"),
 }
 
