@@ -1,0 +1,17 @@
+;; Puts functions into the other module's table, and shares its memory and global.
+(module
+  (import "a" "table" (table 4 funcref))
+  (import "a" "memory" (memory 1))
+  (import "a" "count" (global $count (mut i32)))
+  (import "a" "add" (func $add (param i32 i32) (result i32)))
+  (global $mine (mut i32) (i32.const 1000))
+  (elem (i32.const 2) $own $fault)
+  (func $own (param i32 i32) (result i32)
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    (global.set $mine (i32.add (global.get $mine) (i32.const 1)))
+    (i32.store (i32.const 16) (global.get $mine))
+    (i32.add (call $add (local.get 0) (local.get 1)) (global.get $mine)))
+  (func $fault (param i32 i32) (result i32) unreachable)
+  (func (export "run") (param i32) (result i32)
+    (call_indirect (param i32 i32) (result i32) (i32.const 1) (i32.const 2) (local.get 0)))
+)
