@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -157,24 +158,26 @@ uint32_t wasi_path_symlink(struct wasm_instance *in, uint32_t target, uint32_t t
                            uint32_t fd, uint32_t path, uint32_t len)
 {
     struct resolved r;
-    char text[4096];
-    if (target_len >= sizeof(text))
+    if (target_len >= 4096)
         return WASI_ENAMETOOLONG;
-    if (!guest_get(in, target, text, target_len))
-        return WASI_EFAULT;
-    text[target_len] = '\0';
-    if (strlen(text) != target_len)
-        return WASI_EINVAL;
-    if (text[0] == '/')
-        return WASI_ENOTCAPABLE;
-    uint32_t error = beneath(in, fd, RIGHT_PATH_SYMLINK, path, len, false, &r);
-    if (error)
-        return error;
-    if (r.slash) {
-        resolve_done(&r);
-        return WASI_ENOENT;
+    char *text = malloc(target_len + 1);
+    if (!text)
+        return WASI_ENOMEM;
+    uint32_t error = WASI_EFAULT;
+    if (guest_get(in, target, text, target_len)) {
+        text[target_len] = '\0';
+        error = strlen(text) != target_len ? WASI_EINVAL
+                : text[0] == '/'           ? WASI_ENOTCAPABLE
+                                           : beneath(in, fd, RIGHT_PATH_SYMLINK, path, len, false, &r);
     }
-    return finish(&r, symlinkat(text, r.dir, r.name));
+    if (!error && r.slash) {
+        resolve_done(&r);
+        error = WASI_ENOENT;
+    }
+    if (!error)
+        error = finish(&r, symlinkat(text, r.dir, r.name));
+    free(text);
+    return error;
 }
 
 uint32_t wasi_path_open(struct wasm_instance *in, uint32_t fd, uint32_t lookup, uint32_t path,

@@ -19,11 +19,11 @@ void resolve_done(struct resolved *r)
         close(r->stack[--r->depth]);
 }
 
-/* Puts the target of link NAME before what is left of the path; 0 or an error. */
-static uint32_t splice(int dir, const char *name, char *rest, unsigned *links)
+/* Puts the target of link NAME before what is left of the path; 0 or an error. TARGET is room for
+ * MAX_PATH bytes (not on the stack, of which a host function has little). */
+static uint32_t splice(int dir, const char *name, char *rest, char *target, unsigned *links)
 {
-    char target[MAX_PATH];
-    ssize_t n = readlinkat(dir, name, target, sizeof(target));
+    ssize_t n = readlinkat(dir, name, target, MAX_PATH);
     if (n < 0)
         return wasi_errno(errno);
     if (++*links > MAX_LINKS)
@@ -48,7 +48,7 @@ static bool is_link(int dir, const char *name)
     return !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode);
 }
 
-static uint32_t walk(char *rest, bool follow, struct resolved *r)
+static uint32_t walk(char *rest, char *target, bool follow, struct resolved *r)
 {
     unsigned links = 0;
     for (;;) {
@@ -81,7 +81,7 @@ static uint32_t walk(char *rest, bool follow, struct resolved *r)
             if (!((follow || r->slash) && is_link(r->dir, r->name)))
                 return WASI_ESUCCESS;
             bool slash = r->slash;
-            uint32_t error = splice(r->dir, r->name, rest, &links);
+            uint32_t error = splice(r->dir, r->name, rest, target, &links);
             if (error)
                 return error;
             if (slash) {
@@ -104,7 +104,7 @@ static uint32_t walk(char *rest, bool follow, struct resolved *r)
         int error = errno;
         if ((error != ENOTDIR && error != ELOOP) || !is_link(r->dir, r->name))
             return wasi_errno(error);
-        uint32_t failed = splice(r->dir, r->name, rest, &links);
+        uint32_t failed = splice(r->dir, r->name, rest, target, &links);
         if (failed)
             return failed;
     }
@@ -124,7 +124,7 @@ uint32_t resolve(struct wasm_instance *in, const struct wasi_fd *fd, uint32_t pa
         return WASI_EFAULT;
     if (len >= MAX_PATH)
         return WASI_ENAMETOOLONG;
-    char *rest = malloc(MAX_PATH);
+    char *rest = malloc(2 * MAX_PATH);
     if (!rest)
         return WASI_ENOMEM;
     memcpy(rest, guest, len);
@@ -132,7 +132,7 @@ uint32_t resolve(struct wasm_instance *in, const struct wasi_fd *fd, uint32_t pa
     uint32_t error = strlen(rest) != len ? WASI_EINVAL
                      : !len              ? WASI_ENOENT
                      : rest[0] == '/'    ? WASI_ENOTCAPABLE
-                                         : walk(rest, follow, out);
+                                         : walk(rest, rest + MAX_PATH, follow, out);
     free(rest);
     if (error)
         resolve_done(out);
