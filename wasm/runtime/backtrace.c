@@ -36,6 +36,20 @@ static uint32_t sites_before(const struct wasm_module *module, uint32_t offset)
     return low;
 }
 
+const struct module_thunk *module_find_thunk(const struct wasm_module *module, uint32_t offset)
+{
+    uint32_t low = 0, high = module->thunk_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (module->thunks[middle].end <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < module->thunk_count && module->thunks[low].start <= offset ? &module->thunks[low]
+                                                                            : NULL;
+}
+
 bool module_is_site(const struct wasm_module *module, uint32_t offset)
 {
     uint32_t n = sites_before(module, offset);
@@ -71,10 +85,8 @@ static bool is_return_address(uintptr_t value)
     uint32_t offset = (uint32_t)(value - (uintptr_t)module->code);
     if (module_is_site(module, offset))
         return true;
-    for (uint32_t i = 0; i < module->thunk_count; i++)
-        if (offset > module->thunks[i].start && offset < module->thunks[i].end)
-            return true;
-    return false;
+    const struct module_thunk *thunk = module_find_thunk(module, offset);
+    return thunk && offset > thunk->start;
 }
 
 /* Where the return address of the innermost frame is. Its function may stand in its prologue, with
@@ -108,12 +120,10 @@ NO_ASAN void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp)
             f->pos = module_find_pos(module, offset);
             frame = module->funcs[func].frame_size;
         } else {
-            for (uint32_t i = 0; i < module->thunk_count; i++)
-                if (offset >= module->thunks[i].start && offset < module->thunks[i].end &&
-                    module->thunks[i].kind != THUNK_ENTRY)
-                    frame = module->thunks[i].frame;
-            if (frame == ~0u)
-                return; /* the entry: the call from outside */
+            const struct module_thunk *thunk = module_find_thunk(module, offset);
+            if (!thunk || thunk->kind == THUNK_ENTRY)
+                return; /* the call from outside */
+            frame = thunk->frame;
         }
         uintptr_t at = first ? first_return(store, sp, frame) : sp + frame;
         if (!readable(store, at))

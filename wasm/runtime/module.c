@@ -12,17 +12,12 @@ struct loader {
     struct wasm_module *module;
     const struct wasm_load_options *options;
     struct wasm_error *err;
-    struct ir_signature *signatures;
-    struct ir_global *globals;
-    struct ir_memory *memories;
-    struct ir_table *tables;
-    struct ir_module ir;
     struct ir_func func;
-    bool func_ready;
     struct body_decoder *decoder;
     struct target_compiler *compiler;
     struct code_buffer code;
     struct code_thunks *thunks; /* by type index */
+    uint32_t *equal;            /* first_equal()'s table */
 };
 
 static bool out_of_memory(struct loader *l)
@@ -31,83 +26,25 @@ static bool out_of_memory(struct loader *l)
     return false;
 }
 
-static bool is_exported(const struct module_info *info, enum wasm_kind kind, uint32_t index)
-{
-    for (uint32_t i = 0; i < info->export_count; i++)
-        if (info->exports[i].kind == kind && info->exports[i].index == index)
-            return true;
-    return false;
-}
-
-/* Canonical numbers and what the compiler is told about everything outside a function. */
-static bool describe(struct loader *l)
+/* Canonical type numbers, for the module and for the compiler. */
+static bool intern_types(struct loader *l)
 {
     struct wasm_module *m = l->module;
     const struct module_info *info = &m->info;
     m->signatures = array_new(info->type_count, sizeof(*m->signatures));
-    l->signatures = array_new(info->type_count, sizeof(*l->signatures));
-    l->globals = array_new(info->global_count, sizeof(*l->globals));
-    l->memories = array_new(info->memory_count, sizeof(*l->memories));
-    l->tables = array_new(info->table_count, sizeof(*l->tables));
     l->thunks = array_new(info->type_count, sizeof(*l->thunks));
-    if (!m->signatures || !l->signatures || !l->globals || !l->memories || !l->tables ||
-        !l->thunks)
+    if (!m->signatures || !l->thunks)
         return out_of_memory(l);
     for (uint32_t i = 0; i < info->type_count; i++) {
         const struct module_type *t = &info->types[i];
-        m->signatures[i].canonical = type_intern(t);
-        if (!m->signatures[i].canonical)
+        uint32_t canonical = type_intern(t);
+        if (!canonical)
             return out_of_memory(l);
+        m->signatures[i].canonical = info->signatures[i].canonical = canonical;
         for (uint32_t k = 0; k < t->param_count; k++)
             if (t->params[k] == WASM_FUNCREF)
                 m->signatures[i].has_references = true;
-        l->signatures[i] =
-            (struct ir_signature){t->ir_params, t->ir_results, t->param_count, t->result_count,
-                                  m->signatures[i].canonical};
     }
-    for (uint32_t i = 0; i < info->global_count; i++) {
-        const struct module_global *g = &info->globals[i];
-        struct ir_global *out = &l->globals[i];
-        static const uint8_t types[] = {
-            [WASM_I32 - 0x6f] = IR_I32,       [WASM_I64 - 0x6f] = IR_I64,
-            [WASM_F32 - 0x6f] = IR_F32,       [WASM_F64 - 0x6f] = IR_F64,
-            [WASM_V128 - 0x6f] = IR_V128,     [WASM_FUNCREF - 0x6f] = IR_REF,
-            [WASM_EXTERNREF - 0x6f] = IR_REF,
-        };
-        out->type = types[g->type - 0x6f];
-        out->mutable_ = g->mutable_;
-        out->imported = i < info->imported_globals;
-        if (!out->imported && !g->mutable_ && g->init.kind == INIT_CONST) {
-            out->constant = true;
-            memcpy(&out->value, &g->init.value, 8);
-            memcpy(&out->value2, (const uint8_t *)&g->init.value + 8, 8);
-        }
-    }
-    for (uint32_t i = 0; i < info->memory_count; i++) {
-        const struct module_limits *limits = &info->memories[i];
-        l->memories[i] =
-            (struct ir_memory){limits->is64, limits->min, limits->has_max ? limits->max : 65536};
-    }
-    for (uint32_t i = 0; i < info->table_count; i++) {
-        const struct module_limits *limits = &info->tables[i].limits;
-        l->tables[i].min = limits->min;
-        l->tables[i].max = limits->has_max ? limits->max : UINT32_MAX;
-        l->tables[i].fixed = i >= info->imported_tables && limits->has_max &&
-                             limits->min == limits->max && !is_exported(info, WASM_TABLE, i);
-    }
-    l->ir = (struct ir_module){
-        .types = l->signatures,
-        .func_types = info->func_types,
-        .globals = l->globals,
-        .memories = l->memories,
-        .tables = l->tables,
-        .type_count = info->type_count,
-        .func_count = info->func_count,
-        .import_count = info->imported_funcs,
-        .global_count = info->global_count,
-        .memory_count = info->memory_count,
-        .table_count = info->table_count,
-    };
     return true;
 }
 
@@ -122,16 +59,13 @@ static bool compile_functions(struct loader *l)
     l->compiler = target_compiler_new(&features);
     if (!m->funcs || !l->decoder || !l->compiler)
         return out_of_memory(l);
+    ir_func_init(&l->func, &info->ir, 0);
     uint64_t deadline = l->options ? l->options->deadline_ns : 0;
     for (uint32_t i = info->imported_funcs; i < info->func_count; i++) {
         if (deadline && wasm_host_now() > deadline) {
             error_set(l->err, WASM_ERR_TIMEOUT, 0, "compiling took longer than its deadline");
             return false;
         }
-        if (l->func_ready)
-            ir_func_reset(&l->func);
-        ir_func_init(&l->func, &l->ir, i);
-        l->func_ready = true;
         if (!decode_body(l->decoder, i, &l->func, l->err))
             return false;
         if (!opt_run(&l->func, l->options ? l->options->passes : NULL) ||
@@ -141,21 +75,26 @@ static bool compile_functions(struct loader *l)
     return true;
 }
 
-static int thunk_order(const struct module_thunk *a, const struct module_thunk *b)
-{
-    return a->start < b->start ? -1 : a->start > b->start;
-}
-
+/* The backtrace's tables are sorted by place. */
 static void thunk_add(struct wasm_module *m, uint32_t start, uint32_t end, uint32_t frame,
                       enum thunk_kind kind)
 {
-    struct module_thunk t = {start, end, frame, kind};
     uint32_t at = m->thunk_count++;
-    while (at && thunk_order(&t, &m->thunks[at - 1]) < 0) {
+    for (; at && m->thunks[at - 1].start > start; at--)
         m->thunks[at] = m->thunks[at - 1];
-        at--;
-    }
-    m->thunks[at] = t;
+    m->thunks[at] = (struct module_thunk){start, end, frame, kind};
+}
+
+/* The first type index with the canonical number of type I that has thunks, through a hash table of
+ * type indices (0: free, else index + 1); I itself is entered if there is none. */
+static uint32_t first_equal(const struct wasm_module *m, uint32_t *table, uint32_t mask, uint32_t i)
+{
+    uint32_t canonical = m->signatures[i].canonical, at = canonical * 2654435761u & mask;
+    for (; table[at]; at = (at + 1) & mask)
+        if (m->signatures[table[at] - 1].canonical == canonical)
+            return table[at] - 1;
+    table[at] = i + 1;
+    return i;
 }
 
 /* Thunks for every signature that a function has; equal signatures share. */
@@ -163,24 +102,25 @@ static bool compile_thunks(struct loader *l, uint32_t *exit_stub)
 {
     struct wasm_module *m = l->module;
     const struct module_info *info = &m->info;
+    uint32_t mask = 15;
+    while (mask < info->type_count * 2)
+        mask = mask * 2 + 1;
+    l->equal = array_new((size_t)mask + 1, sizeof(*l->equal));
     m->thunks = array_new((size_t)info->type_count * 3, sizeof(*m->thunks));
-    if (!m->thunks || !target_exit_stub(&l->code, exit_stub))
+    if (!l->equal || !m->thunks || !target_exit_stub(&l->code, exit_stub))
         return out_of_memory(l);
     for (uint32_t i = 0; i < info->func_count; i++)
         m->signatures[info->func_types[i]].used = true;
     for (uint32_t i = 0; i < info->type_count; i++) {
         if (!m->signatures[i].used)
             continue;
-        uint32_t same = 0;
-        while (same < i && !(m->signatures[same].used &&
-                             m->signatures[same].canonical == m->signatures[i].canonical))
-            same++;
+        uint32_t same = first_equal(m, l->equal, mask, i);
         if (same < i) {
             l->thunks[i] = l->thunks[same];
             continue;
         }
         struct code_thunks *t = &l->thunks[i];
-        if (!target_thunks(&l->signatures[i], &l->code, t))
+        if (!target_thunks(&info->signatures[i], &l->code, t))
             return out_of_memory(l);
         thunk_add(m, t->entry, t->entry_end, 0, THUNK_ENTRY);
         thunk_add(m, t->foreign, t->foreign_end, t->foreign_frame, THUNK_FOREIGN);
@@ -222,17 +162,14 @@ static bool publish(struct loader *l, uint32_t exit_stub)
 
 static void loader_free(struct loader *l)
 {
-    if (l->func_ready)
+    if (l->func.module)
         ir_func_free(&l->func);
     if (l->decoder)
         body_decoder_free(l->decoder);
     if (l->compiler)
         target_compiler_free(l->compiler);
-    wasm_host_free(l->signatures);
-    wasm_host_free(l->globals);
-    wasm_host_free(l->memories);
-    wasm_host_free(l->tables);
     wasm_host_free(l->thunks);
+    wasm_host_free(l->equal);
     wasm_host_free(l->code.bytes);
     wasm_host_free(l->code.traps);
     wasm_host_free(l->code.sites);
@@ -248,7 +185,7 @@ static void module_destroy(struct wasm_module *m)
     if (m->signatures)
         for (uint32_t i = 0; i < m->info.type_count; i++)
             if (m->signatures[i].canonical)
-                type_release(m->signatures[i].canonical);
+                type_release(&m->info.types[i]);
     module_info_free(&m->info);
     wasm_host_free(m->signatures);
     wasm_host_free(m->funcs);
@@ -286,7 +223,7 @@ struct wasm_module *wasm_module_load(const uint8_t *bytes, size_t len,
         return NULL;
     }
     uint32_t exit_stub = 0;
-    bool ok = describe(&l) && compile_functions(&l) && compile_thunks(&l, &exit_stub) &&
+    bool ok = intern_types(&l) && compile_functions(&l) && compile_thunks(&l, &exit_stub) &&
               publish(&l, exit_stub);
     loader_free(&l);
     if (!ok) {

@@ -42,7 +42,7 @@ struct wasm_module {
 /* Canonical type numbers (types.c): equal signatures get equal numbers, process-wide. 0: out of
  * memory. Counted; release with the same signature. */
 uint32_t type_intern(const struct module_type *type);
-void type_release(uint32_t canonical);
+void type_release(const struct module_type *type);
 
 /* Code ranges (ranges.c): which module a program counter is in. range_find() takes no lock and may
  * be called in a fault handler. */
@@ -55,6 +55,8 @@ uint32_t module_find_func(const struct wasm_module *module, uint32_t offset);
 const struct code_trap *module_find_trap(const struct wasm_module *module, uint32_t offset);
 /* The last site or trap at or before OFFSET: its position in the module. */
 uint32_t module_find_pos(const struct wasm_module *module, uint32_t offset);
+/* The thunk that OFFSET is in; NULL: none. */
+const struct module_thunk *module_find_thunk(const struct wasm_module *module, uint32_t offset);
 /* Exactly a return address? */
 bool module_is_site(const struct wasm_module *module, uint32_t offset);
 
