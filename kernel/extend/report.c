@@ -13,7 +13,7 @@
 #include "sched/thread.h"
 #include "time/clock.h"
 
-#pragma weak netdev_next
+#pragma weak netdev_for_each
 
 const char *report_errno(int error)
 {
@@ -244,17 +244,22 @@ static void add_threads(cJSON *object)
     kfree(list);
 }
 
+static void add_device(const struct netdev *dev, void *net)
+{
+    cJSON *entry = cJSON_AddObjectToObject(net, dev->name);
+    report_number(entry, "rx_packets", dev->rx_packets);
+    report_number(entry, "rx_bytes", dev->rx_bytes);
+    report_number(entry, "tx_packets", dev->tx_packets);
+    report_number(entry, "tx_bytes", dev->tx_bytes);
+    report_number(entry, "rx_dropped", dev->rx_dropped);
+    report_number(entry, "tx_dropped", dev->tx_dropped);
+}
+
 static void add_network(cJSON *object)
 {
     cJSON *net = cJSON_AddObjectToObject(object, "net");
-    for (struct netdev *dev = netdev_next ? netdev_next(NULL) : NULL; dev; dev = netdev_next(dev)) {
-        cJSON *entry = cJSON_AddObjectToObject(net, dev->name);
-        report_number(entry, "rx_packets", dev->rx_packets);
-        report_number(entry, "rx_bytes", dev->rx_bytes);
-        report_number(entry, "tx_packets", dev->tx_packets);
-        report_number(entry, "tx_bytes", dev->tx_bytes);
-        report_number(entry, "rx_dropped", dev->rx_dropped);
-        report_number(entry, "tx_dropped", dev->tx_dropped);
+    if (netdev_for_each) {
+        netdev_for_each(add_device, net);
     }
 }
 

@@ -33,8 +33,6 @@ struct netdev {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_dropped, tx_dropped;
 };
 int netdev_register(struct netdev *dev);  /* by the driver, INIT_DRIVER; supplied by net/ */
-/* The device registered after DEV; of NULL the first; NULL at the end. */
-struct netdev *netdev_next(const struct netdev *dev);
 void netdev_wake(struct netdev *dev);     /* by the driver's interrupt: frames wait */
 /* Every registered device. */
 void netdev_for_each(void (*fn)(const struct netdev *dev, void *context), void *context);

@@ -25,6 +25,7 @@ class Machine:
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-serial", f"file:{self.console}",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+            "-global", "virtio-mmio.force-legacy=false",
             "-kernel", image, "-append", f"loglevel=warn {arguments}",
             "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.http}-:80",
             "-device", "virtio-net-device,netdev=n",

@@ -85,9 +85,9 @@ static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER;
 static packet_hook_fn hooks[2];
 static struct netdev device = {.name = "sim0"};
 
-struct netdev *netdev_next(const struct netdev *dev)
+void netdev_for_each(void (*fn)(const struct netdev *dev, void *context), void *context)
 {
-    return dev ? NULL : &device;
+    fn(&device, context);
 }
 size_t packet_length(const struct packet *packet)
 {
