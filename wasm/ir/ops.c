@@ -14,7 +14,7 @@ const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
 struct shape {
     uint8_t fixed, list;
 };
-#define HAS(s, n, ch) (sizeof(s) > (n) + 1 && (s)[n] == (ch))
+#define HAS(s, n, ch) ((s)[(n) < sizeof(s) ? (n) : 0] == (ch))
 #define FIXED(s)      (uint8_t)(HAS(s, 0, 'a') + HAS(s, 1, 'b') + HAS(s, 2, 'c'))
 #define LIST(s)       (uint8_t)(HAS(s, 0, 'l') || HAS(s, 1, 'l'))
 static const struct shape shapes[IR_OP_COUNT] = {
