@@ -26,9 +26,9 @@
 #define WASM_MAX_OPERANDS 1000000u /* height of the operand stack */
 
 /* Work of building SSA for one function: each step is a variable looked at in a block or a phi
- * operand. Ordinary code needs less than ten per byte; only control flow made to explode reaches
+ * operand. Ordinary code needs about three per byte; only control flow made to explode reaches
  * this ("control flow complexity"). */
-#define WASM_SSA_STEPS_PER_BYTE 128u
+#define WASM_SSA_STEPS_PER_BYTE 64u
 #define WASM_SSA_STEPS_FREE     65536u
 
 #endif

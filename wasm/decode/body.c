@@ -336,6 +336,7 @@ static bool read_locals(struct body_decoder *d, const struct module_type *type)
 static bool read_code(struct body_decoder *d)
 {
     struct reader *r = &d->r;
+    uint32_t instructions = 0;
     while (d->control_count) {
         d->offset = reader_offset(r);
         if (r->p == r->end)
@@ -349,6 +350,8 @@ static bool read_code(struct body_decoder *d)
             return false;
         if (d->f->failed)
             return body_nomem(d);
+        if (d->ssa.late || (++instructions % 4096 == 0 && ssa_is_late(&d->ssa)))
+            return body_fail(d, WASM_ERR_TIMEOUT, "compiling took longer than its deadline");
         if (d->ssa.exhausted)
             return body_fail(d, WASM_ERR_LIMIT,
                              "control flow complexity: more than %u steps per byte",
@@ -400,6 +403,11 @@ struct body_decoder *body_decoder_new(const struct module_info *info)
     d->info = info;
     ssa_init(&d->ssa);
     return d;
+}
+
+void body_decoder_set_deadline(struct body_decoder *d, uint64_t ns)
+{
+    d->ssa.deadline = ns;
 }
 
 void body_decoder_free(struct body_decoder *d)

@@ -99,6 +99,8 @@ void module_info_free(struct module_info *info);
 struct body_decoder; /* scratch memory kept from function to function */
 struct body_decoder *body_decoder_new(const struct module_info *info);
 void body_decoder_free(struct body_decoder *d);
+/* After wasm_host_now() has passed NS, decode_body() ends with WASM_ERR_TIMEOUT; 0: never. */
+void body_decoder_set_deadline(struct body_decoder *d, uint64_t ns);
 bool decode_body(struct body_decoder *d, uint32_t index, struct ir_func *f, struct wasm_error *err);
 
 #endif

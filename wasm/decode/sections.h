@@ -18,8 +18,8 @@ bool info_grow(struct module_decoder *d, void *array, uint32_t count, size_t siz
 char *info_string(struct module_decoder *d, const uint8_t *bytes, uint32_t len);
 
 /* The number of entries of a vector, each at least MIN_BYTES long. When they cannot all fit what is
- * left, it is the first number that does not: reading them will fail where the bytes end, and what is
- * allocated for them stays in proportion to the module's size. HAVE are there already. */
+ * left, it is the first number that does not: reading them will fail where the bytes end, and what
+ * is allocated for them stays in proportion to the module's size. HAVE are there already. */
 bool read_count(struct module_decoder *d, uint32_t min_bytes, uint32_t have, uint32_t limit,
                 const char *name, uint32_t *count);
 

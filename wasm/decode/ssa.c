@@ -65,7 +65,7 @@ void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
     memset(s->zero, 0, sizeof s->zero);
     s->steps = 0;
     s->max_steps = max_steps;
-    s->exhausted = false;
+    s->exhausted = s->late = false;
     ssa_block_new(s);
 }
 
@@ -236,6 +236,13 @@ static ir_ref merge(struct ssa *s, const struct ssa_frame *frame, enum ir_type t
     return only;
 }
 
+bool ssa_is_late(struct ssa *s)
+{
+    if (s->deadline && wasm_host_now() > s->deadline)
+        s->late = s->exhausted = true;
+    return s->late;
+}
+
 ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block)
 {
     struct ir_func *f = s->f;
@@ -243,6 +250,8 @@ ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_re
     for (;;) {
         /* Down: look for a definition in BLOCK. */
         ssa_step(s, 1);
+        if (s->steps % 4096 == 0 && ssa_is_late(s))
+            return 0;
         if (f->failed || s->exhausted)
             return 0;
         ir_ref value = 0;

@@ -50,7 +50,9 @@ struct ssa {
     uint32_t value_count, value_capacity, phi_count, phi_capacity;
     ir_ref zero[IR_TYPE_COUNT]; /* initial values of locals, made when needed */
     uint64_t steps, max_steps;
-    bool exhausted; /* over max_steps: what was built is of no use */
+    uint64_t deadline; /* wasm_host_now() scale; 0: none. Kept from function to function */
+    /* Over max_steps, or (late) over the deadline as well: what was built is of no use. */
+    bool exhausted, late;
 };
 
 void ssa_init(struct ssa *s);
@@ -71,6 +73,7 @@ static inline ir_ref ssa_read(struct ssa *s, uint32_t var, enum ir_type type, ir
     const struct ssa_recent *recent = &s->recent[var];
     return recent->stamp == s->epoch + block ? recent->value : ssa_read_slow(s, var, type, block);
 }
+bool ssa_is_late(struct ssa *s);
 /* Counts work done elsewhere. */
 static inline void ssa_step(struct ssa *s, uint64_t steps)
 {

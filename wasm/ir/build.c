@@ -45,6 +45,7 @@ void ir_func_init(struct ir_func *f, const struct ir_module *module, uint32_t in
     f->ins_count = f->ins_capacity = 1;
     f->blocks = &f->spare_block;
     f->block_capacity = 1;
+    f->pool = &f->spare_word;
 }
 
 void ir_func_reset(struct ir_func *f)
@@ -63,7 +64,8 @@ void ir_func_free(struct ir_func *f)
         wasm_host_free(f->ins);
     if (f->blocks != &f->spare_block)
         wasm_host_free(f->blocks);
-    wasm_host_free(f->pool);
+    if (f->pool != &f->spare_word)
+        wasm_host_free(f->pool);
     wasm_host_free(f->order);
     wasm_host_free(f->scratch);
     memset(f, 0, sizeof *f);
@@ -86,8 +88,8 @@ ir_block_ref ir_block_new(struct ir_func *f)
 static uint32_t pool_take(struct ir_func *f, uint32_t count)
 {
     void *pool = f->pool;
-    if (!grow(f, &pool, &f->pool_capacity, (uint64_t)f->pool_count + count, sizeof *f->pool, NULL,
-              256))
+    if (!grow(f, &pool, &f->pool_capacity, (uint64_t)f->pool_count + count, sizeof *f->pool,
+              &f->spare_word, 256))
         return 0;
     f->pool = pool;
     uint32_t range = f->pool_count;

@@ -192,6 +192,7 @@ struct ir_func {
     /* Stand in for ins and blocks until the first allocation, so that number 0 always exists. */
     struct ir_ins spare_ins;
     struct ir_block spare_block;
+    uint32_t spare_word; /* of the pool, which is never NULL */
 };
 
 /* Construction (ir/build.c). All return 0 and set failed when memory is short: ins[0] and blocks[0]

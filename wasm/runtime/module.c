@@ -61,6 +61,7 @@ static bool compile_functions(struct loader *l)
         return out_of_memory(l);
     ir_func_init(&l->func, &info->ir, 0);
     uint64_t deadline = l->options ? l->options->deadline_ns : 0;
+    body_decoder_set_deadline(l->decoder, deadline);
     for (uint32_t i = info->imported_funcs; i < info->func_count; i++) {
         if (deadline && wasm_host_now() > deadline) {
             error_set(l->err, WASM_ERR_TIMEOUT, 0, "compiling took longer than its deadline");
