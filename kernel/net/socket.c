@@ -129,6 +129,22 @@ void socket_await_route(const ip_addr_t *destination, bool wait)
     net_wait_configured(clock_now() + seconds * NS_PER_S);
 }
 
+/* lwIP binds to anything. */
+bool socket_address_is_ours(const ip_addr_t *ip)
+{
+    struct netif *netif;
+    if (ip_addr_isany(ip) || ip_addr_isloopback(ip))
+        return true;
+    NETIF_FOREACH(netif)
+    {
+        if (IP_IS_V4(ip) && ip4_addr_cmp(ip_2_ip4(ip), netif_ip4_addr(netif)))
+            return true;
+        if (IP_IS_V6(ip) && netif_get_ip6_addr_match(netif, ip_2_ip6(ip)) >= 0)
+            return true;
+    }
+    return false;
+}
+
 uint8_t socket_ip_type(const struct socket *s)
 {
     return s->domain == AF_INET ? IPADDR_TYPE_V4 : IPADDR_TYPE_ANY;

@@ -101,6 +101,7 @@ int socket_take_error(struct socket *s); /* -errno, once */
 int socket_errno(int lwip_error);        /* -errno for an err_t */
 /* Until the network is configured a destination other than this machine cannot be reached: waits. */
 void socket_await_route(const ip_addr_t *destination, bool wait);
+bool socket_address_is_ours(const ip_addr_t *ip); /* lock held */
 /* The address type a new pcb of S has. */
 uint8_t socket_ip_type(const struct socket *s);
 

@@ -30,7 +30,8 @@ enum { MEMORY_RETRY_MS = 5 };
 
 static void update_tx(struct socket *s)
 {
-    s->tx_ready = s->tcp && tcp_sndbuf(s->tcp) >= TCP_SNDLOWAT &&
+    /* The field: lwIP's tcp_sndbuf() ends at 65535. */
+    s->tx_ready = s->tcp && s->tcp->snd_buf >= TCP_SNDLOWAT &&
                   tcp_sndqueuelen(s->tcp) < TCP_SNDQUEUELOWAT;
 }
 
@@ -157,9 +158,9 @@ static int tcp_socket_bind(struct socket *s, const struct endpoint *local)
         ip_addr_t ip = local->ip;
         if (s->domain == AF_INET6 && !s->v6only && ip_addr_isany(&ip))
             ip = *IP_ANY_TYPE;
-        err_t result = tcp_bind(s->tcp, &ip, local->port);
-        /* Anything else it complains of is an address that is not ours. */
-        error = result == ERR_OK ? 0 : result == ERR_USE ? -EADDRINUSE : -EADDRNOTAVAIL;
+        error = -EADDRNOTAVAIL;
+        if (socket_address_is_ours(&local->ip))
+            error = socket_errno(tcp_bind(s->tcp, &ip, local->port));
     }
     net_unlock();
     return error;
@@ -286,7 +287,7 @@ static ssize_t queue_data(struct socket *s, struct iov_cursor *cursor, bool more
     if (s->state != SOCKET_CONNECTED)
         return s->state == SOCKET_CONNECTING ? -EAGAIN : -ENOTCONN;
     while ((piece = iov_piece(cursor, &len)) != NULL) {
-        size_t room = tcp_sndbuf(s->tcp);
+        size_t room = s->tcp->snd_buf;
         if (len > room)
             len = room;
         if (len > UINT16_MAX)

@@ -59,8 +59,10 @@ static int udp_socket_bind(struct socket *s, const struct endpoint *local)
         ip_addr_t ip = local->ip;
         if (s->domain == AF_INET6 && !s->v6only && ip_addr_isany(&ip))
             ip = *IP_ANY_TYPE;
-        err_t result = udp_bind(s->udp, &ip, local->port);
-        error = result == ERR_OK ? 0 : result == ERR_USE ? -EADDRINUSE : -EADDRNOTAVAIL;
+        error = -EADDRNOTAVAIL;
+        if (socket_address_is_ours(&local->ip) || ip_addr_ismulticast(&ip) ||
+            ip_addr_cmp(&ip, IP_ADDR_BROADCAST))
+            error = socket_errno(udp_bind(s->udp, &ip, local->port));
     }
     net_unlock();
     return error;

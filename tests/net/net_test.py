@@ -209,7 +209,7 @@ def run(machine, image):
     except OSError:
         six = None
         print(f"# {machine}: no IPv6 loopback on this host, not tested")
-    network = (f"user,id=n,ipv6=on,hostfwd=tcp:127.0.0.1:{tcp}-:7,hostfwd=tcp:127.0.0.1:{hold}-:9,"
+    network = (f"user,id=n,ipv4=on,ipv6=on,hostfwd=tcp:127.0.0.1:{tcp}-:7,hostfwd=tcp:127.0.0.1:{hold}-:9,"
                f"hostfwd=tcp:127.0.0.1:{quit_port}-:99,hostfwd=udp:127.0.0.1:{udp}-:7")
     argument = f" -- guest {six.getsockname()[1]}" if six else " -- guest"
     guest = Guest(machine, image, "loglevel=warn" + argument, network)
