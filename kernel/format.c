@@ -128,9 +128,7 @@ static void put_conversion(struct output *out, char conversion, int size, struct
         break;
     }
     case '%': put(out, '%'); break;
-    default: /* unknown: as it stands */
-        put(out, '%');
-        put(out, conversion);
+    default: /* unknown: as it stands */ put(out, '%'); put(out, conversion);
     }
 }
 

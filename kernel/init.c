@@ -1,5 +1,5 @@
-/* What runs between the architecture's start and the application: the levels of initialisation, on a
- * thread that ends with them, and the idle loop. */
+/* What runs between the architecture's start and the application: the levels of initialisation, on
+ * a thread that ends with them, and the idle loop. */
 #include "include/init.h"
 #include "arch/cpu.h"
 #include "arch/fault.h"

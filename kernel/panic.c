@@ -1,5 +1,5 @@
-/* The last words: what happened, registers, who ran, backtrace with names. Uses no lock and allocates
- * nothing; a fault while it prints ends the machine at once. */
+/* The last words: what happened, registers, who ran, backtrace with names. Uses no lock and
+ * allocates nothing; a fault while it prints ends the machine at once. */
 #include <string.h>
 #include "arch/cpu.h"
 #include "arch/fault.h"

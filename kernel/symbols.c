@@ -1,9 +1,9 @@
 /* Looks names up in the embedded symbol table.
  *
- * Format, in address order after the 4-byte start address of the first function: for each function the
- * distance from the previous one as LEB128, then its name, NUL-terminated. Names are compressed by
- * pairs: bytes from 0x80 on stand for two further bytes each, told by a table at the head. It is read
- * from front to back, which is slow and small: backtraces are rare. */
+ * Format, in address order after the 4-byte start address of the first function: for each function
+ * the distance from the previous one as LEB128, then its name, NUL-terminated. Names are compressed
+ * by pairs: bytes from 0x80 on stand for two further bytes each, told by a table at the head. It is
+ * read from front to back, which is slow and small: backtraces are rare. */
 #include "include/symbols.h"
 #include "include/log.h"
 
@@ -36,8 +36,8 @@ static size_t expand(const struct symbol_table *table, uint8_t code, char *name,
 bool symbol_find(uintptr_t pc, char *name, size_t size, size_t *offset)
 {
     const struct symbol_table *table = (const struct symbol_table *)__start_symbols;
-    if ((size_t)(__stop_symbols - __start_symbols) < sizeof *table || pc < (uintptr_t)__text_start ||
-        pc >= (uintptr_t)__text_end)
+    if ((size_t)(__stop_symbols - __start_symbols) < sizeof *table ||
+        pc < (uintptr_t)__text_start || pc >= (uintptr_t)__text_end)
         return false;
 
     const uint8_t *p = table->data, *end = p + table->size, *found = NULL;

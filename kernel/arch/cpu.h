@@ -23,7 +23,8 @@ static inline struct percpu *cpu_percpu(void);
 static inline uint64_t cpu_cycles(void);
 /* A hardware random number; false where there is none. */
 bool cpu_random(uint64_t *value);
-/* Ends the machine. CODE 0…127 reaches the host where the machine has a way to tell. Never returns. */
+/* Ends the machine. CODE 0…127 reaches the host where the machine has a way to tell. Never returns.
+ */
 _Noreturn void cpu_exit(int code);
 _Noreturn void cpu_reboot(void);
 

@@ -27,13 +27,14 @@ void fault_set_handler(fault_handler_fn handler);
 /* Called on the way out of every interrupt, with the frame about to be resumed in the current
  * thread, when thread->resume_hook is set; see sched/thread.h. */
 
-/* Where FP and return addresses lie in a frame chain is the architecture's; walks it safely. Returns
- * the number of program counters stored. */
+/* Where FP and return addresses lie in a frame chain is the architecture's; walks it safely.
+ * Returns the number of program counters stored. */
 size_t backtrace(uintptr_t pc, uintptr_t fp, uintptr_t *pcs, size_t max);
 
 /* Prints symbolised backtrace, running thread and extension, then cpu_exit(101). */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same for an exception, with the registers of FRAME and the backtrace of what it interrupted. */
+/* The same for an exception, with the registers of FRAME and the backtrace of what it interrupted.
+ */
 _Noreturn void panic_frame(const struct trap_frame *frame, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Registers in lines to the console; part of panic_frame(). */

@@ -1,4 +1,5 @@
-/* Page tables of the one address space. Callers are mm/vm.c and boot; everyone else uses mm/vm.h. */
+/* Page tables of the one address space. Callers are mm/vm.c and boot; everyone else uses mm/vm.h.
+ */
 #ifndef QUINCE_ARCH_MMU_H
 #define QUINCE_ARCH_MMU_H
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-uint64_t timer_now_ns(void);            /* since boot, monotonic */
+uint64_t timer_now_ns(void);              /* since boot, monotonic */
 uint64_t timer_realtime_at_boot_ns(void); /* Unix time at timer_now_ns() == 0 */
 /* Interrupt at DEADLINE (timer_now_ns() scale), at once if past; ~0: none. Calls timer_fired(). */
 void timer_program(uint64_t deadline);

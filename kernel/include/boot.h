@@ -16,15 +16,15 @@ struct boot_info {
         uint64_t start, size; /* physical */
     } module[BOOT_MODULES];   /* initrd: an archive added to the file tree */
     unsigned module_count;
-    char command_line[2048];  /* kernel options, then " -- ", then the application's arguments */
-    uint64_t acpi_rsdp;       /* 0: none */
+    char command_line[2048]; /* kernel options, then " -- ", then the application's arguments */
+    uint64_t acpi_rsdp;      /* 0: none */
 };
 extern struct boot_info boot_info;
 
 /* Kernel option `name=value` of the command line: copies the value, returns its length or -1. */
 int boot_option(const char *name, char *value, size_t size);
-/* Physical memory for what must stand before the frame allocator works (arch/<name>/boot.c). Taken out
- * of boot_info's RAM; panics when there is none. */
+/* Physical memory for what must stand before the frame allocator works (arch/<name>/boot.c). Taken
+ * out of boot_info's RAM; panics when there is none. */
 uint64_t boot_early_alloc(size_t size);
 
 #endif

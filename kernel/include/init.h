@@ -1,5 +1,6 @@
-/* Initialisation in levels, registered where the code lives: the linker collects the entries, and an
- * image holds only those of the parts linked into it. A failing entry is logged and boot goes on. */
+/* Initialisation in levels, registered where the code lives: the linker collects the entries, and
+ * an image holds only those of the parts linked into it. A failing entry is logged and boot goes
+ * on. */
 #ifndef QUINCE_INIT_H
 #define QUINCE_INIT_H
 
@@ -25,8 +26,9 @@ struct init_entry {
 /* init.c, entered from arch/<name>/boot.c on the boot stack with memory, interrupt controller and
  * clock set up and interrupts off. */
 _Noreturn void kernel_start(void);
-/* Starts the application on a thread of its own, after all levels, and returns; the machine ends with
- * the application's result. Supplied by posix/ (or a test image); without it the machine exits with 0. */
+/* Starts the application on a thread of its own, after all levels, and returns; the machine ends
+ * with the application's result. Supplied by posix/ (or a test image); without it the machine exits
+ * with 0. */
 void application_start(void);
 
 #endif

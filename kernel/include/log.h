@@ -13,7 +13,8 @@ void klog(enum log_level level, const char *format, ...) __attribute__((format(p
 void console_write(const char *text, size_t len); /* raw bytes to the console */
 /* Bytes that wait at the console, without blocking; callable in interrupts. */
 size_t console_read(char *buffer, size_t size);
-/* FN is called in interrupt context when bytes wait; it must take all by console_read(). 0, -errno. */
+/* FN is called in interrupt context when bytes wait; it must take all by console_read(). 0, -errno.
+ */
 int console_on_input(void (*fn)(void));
 /* Copies what was logged since *CURSOR (0: all that is kept); advances it. Bytes copied. */
 size_t klog_read(uint64_t *cursor, char *buffer, size_t size);

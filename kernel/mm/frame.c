@@ -1,8 +1,8 @@
 /* The frame allocator: a buddy system over all of RAM.
  *
- * One byte per frame says what a frame heads: a free block of some order, or something allocated. The
- * lists of free blocks run through the blocks themselves (by the direct map), and orders go up to a
- * block of 4 GiB, so starting up touches a handful of frames however large the machine is. */
+ * One byte per frame says what a frame heads: a free block of some order, or something allocated.
+ * The lists of free blocks run through the blocks themselves (by the direct map), and orders go up
+ * to a block of 4 GiB, so starting up touches a handful of frames however large the machine is. */
 #include "mm/frame.h"
 #include <string.h>
 #include "arch/fault.h"
@@ -109,8 +109,7 @@ void frame_free_range(paddr_t start, size_t size)
     cpu_irq_state state = spin_lock(&lock);
     while (number < end) {
         unsigned order = 0;
-        while (order + 1 < ORDERS && number % (2ul << order) == 0 &&
-               number + (2ul << order) <= end)
+        while (order + 1 < ORDERS && number % (2ul << order) == 0 && number + (2ul << order) <= end)
             order++;
         free_block(number, order);
         number += 1ul << order;

@@ -58,7 +58,7 @@ static struct slab *new_slab(unsigned class)
         return NULL;
     frame_states[frame / PAGE_SIZE] = FRAME_HEAP_SLAB;
     struct slab *slab = frame_to_virt(frame);
-    *slab = (struct slab){.class = (uint16_t)class};
+    *slab = (struct slab){.class = (uint16_t) class};
     list_add_head(&partial[class], &slab->node);
     stats.reserved += PAGE_SIZE;
     return slab;

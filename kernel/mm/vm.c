@@ -1,8 +1,8 @@
 /* Virtual memory: the lower half of the address space, handed out in reservations.
  *
- * Reservations stand in one array sorted by address; what is mapped in them, only the page tables know.
- * Small ones lie close together from 4 GiB on, sharing page tables; those of a GiB and more (the
- * memories of extensions) lie above 512 GiB.
+ * Reservations stand in one array sorted by address; what is mapped in them, only the page tables
+ * know. Small ones lie close together from 4 GiB on, sharing page tables; those of a GiB and more
+ * (the memories of extensions) lie above 512 GiB.
  *
  * One lock guards the array and every change of mappings; pages are zeroed outside of it. */
 #include "mm/vm.h"
@@ -26,9 +26,11 @@ struct reservation {
 };
 
 static struct spinlock lock;
-static struct reservation first_table[PAGE_SIZE / 8 / sizeof(struct reservation)];
+enum { BUILT_IN = 24 };
+
+static struct reservation first_table[BUILT_IN];
 static struct reservation *table = first_table;
-static size_t count, capacity = sizeof first_table / sizeof first_table[0];
+static size_t count, capacity = BUILT_IN;
 static uint64_t mapped_bytes;
 
 static size_t page_up(size_t size)
@@ -70,10 +72,9 @@ static unsigned table_order(size_t entries)
 /* The table is frames of its own: the heap may call us. */
 static bool resize_table(size_t entries)
 {
-    const size_t built_in = sizeof first_table / sizeof first_table[0];
     struct reservation *fresh = first_table;
-    size_t fresh_capacity = built_in;
-    if (entries > built_in) {
+    size_t fresh_capacity = BUILT_IN;
+    if (entries > BUILT_IN) {
         unsigned order = table_order(entries);
         paddr_t frames = frame_alloc_order(order);
         if (frames == FRAME_NONE)
@@ -180,8 +181,12 @@ void vm_release(void *addr, size_t size)
     size_t at = upper_bound((uintptr_t)addr) - 1;
     memmove(&table[at], &table[at + 1], (count - at - 1) * sizeof *table);
     count--;
-    if (table != first_table && count < capacity / 4)
+    /* Smaller once it would be half full; one page holds some 170, so the step below that is far.
+     */
+    if (table != first_table && count < capacity / 4 && capacity * sizeof *table > PAGE_SIZE)
         (void)resize_table(capacity / 2);
+    else if (table != first_table && count <= BUILT_IN / 2)
+        (void)resize_table(BUILT_IN);
     spin_unlock(&lock, state);
 }
 

@@ -11,13 +11,15 @@ void *vm_reserve(size_t size, size_t align);
 /* Ends a reservation made with this address and size, freeing what is mapped in it. */
 void vm_release(void *addr, size_t size);
 /* Zeroed frames for a page range within a reservation; already mapped pages are kept. 0 or -ENOMEM
- * (then nothing was added). Two commits of the same pages at once are the caller's to keep apart. */
+ * (then nothing was added). Two commits of the same pages at once are the caller's to keep apart.
+ */
 int vm_commit(void *addr, size_t size, unsigned prot);
 void vm_decommit(void *addr, size_t size);
 int vm_protect(void *addr, size_t size, unsigned prot); /* of committed pages */
 /* reserve + commit */
 void *vm_alloc(size_t size, unsigned prot);
-/* The same, readable and writable, contents undefined: for stacks, which nobody reads before writing. */
+/* The same, readable and writable, contents undefined: for stacks, which nobody reads before
+ * writing. */
 void *vm_alloc_stack(size_t size);
 /* Device registers at a physical address; release with vm_release. */
 void *vm_map_device(paddr_t pa, size_t size);

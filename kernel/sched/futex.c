@@ -84,7 +84,8 @@ unsigned futex_requeue(uint32_t *from, unsigned wake_max, uint32_t *to, unsigned
     unsigned woken = 0, moved = 0;
     cpu_irq_state state = spin_lock(&lock);
     struct list_node *bucket = bucket_of(from), *target = to ? bucket_of(to) : NULL;
-    list_for_each(node, bucket) {
+    list_for_each(node, bucket)
+    {
         struct waiter *waiter = list_entry(node, struct waiter, node);
         if (waiter->word != from)
             continue;

@@ -8,7 +8,7 @@
 struct list_node {
     struct list_node *next, *prev;
 };
-#define LIST_HEAD(name) struct list_node name = {&(name), &(name)}
+#define LIST_HEAD(name)                struct list_node name = {&(name), &(name)}
 #define list_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 #define list_for_each(node, head)                                                                  \
     for (struct list_node *node = (head)->next, *node##_next = node->next; node != (head);         \

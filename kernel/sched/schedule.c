@@ -1,5 +1,5 @@
-/* The scheduler: strict priorities, round robin within one. A CPU that has one runnable thread takes no
- * timer interrupts; a slice is armed only when another of the same priority waits. */
+/* The scheduler: strict priorities, round robin within one. A CPU that has one runnable thread
+ * takes no timer interrupts; a slice is armed only when another of the same priority waits. */
 #include "sched/schedule.h"
 #include "arch/context.h"
 #include "time/clock.h"
@@ -73,7 +73,8 @@ static struct thread *pick_next(struct percpu *cpu)
     return cpu->idle;
 }
 
-/* After a switch, on the new thread: the lock goes, and what the previous one left is dealt with. */
+/* After a switch, on the new thread: the lock goes, and what the previous one left is dealt with.
+ */
 static void finish_switch(void)
 {
     struct percpu *cpu = cpu_percpu();

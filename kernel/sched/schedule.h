@@ -18,10 +18,11 @@ extern struct list_node all_threads;
 void schedule_init(struct thread *idle);
 /* Makes a thread ready; schedule_lock held. */
 void schedule_ready(struct thread *thread);
-/* Gives the CPU away in whatever state the current thread was put; schedule_lock held, interrupts off.
- * Releases the lock; interrupts stay off. */
+/* Gives the CPU away in whatever state the current thread was put; schedule_lock held, interrupts
+ * off. Releases the lock; interrupts stay off. */
 void schedule_away(void);
-/* Switches if a wake-up asked for it and that is allowed here (no lock held, not in an interrupt). */
+/* Switches if a wake-up asked for it and that is allowed here (no lock held, not in an interrupt).
+ */
 void schedule_after_wake(void);
 /* End of every interrupt: preemption, then thread->resume_hook. */
 void schedule_from_interrupt(struct trap_frame *frame);

@@ -9,7 +9,8 @@
 #include "sched/schedule.h"
 #include "time/clock.h"
 
-/* Two frames per thread: the interrupt stack above, the FPU's saved state below, a canary between. */
+/* Two frames per thread: the interrupt stack above, the FPU's saved state below, a canary between.
+ */
 enum { IRQ_BLOCK_ORDER = 1 };
 #define IRQ_BLOCK_SIZE (PAGE_SIZE << IRQ_BLOCK_ORDER)
 
@@ -89,8 +90,8 @@ struct thread *thread_create(const char *name, void (*fn)(void *arg), void *arg,
     return thread;
 }
 
-struct thread *thread_create_on(const char *name, void (*fn)(void *arg), void *arg,
-                                void *stack_top, uintptr_t tls)
+struct thread *thread_create_on(const char *name, void (*fn)(void *arg), void *arg, void *stack_top,
+                                uintptr_t tls)
 {
     struct thread *thread = new_thread(name, thread_current()->base_priority);
     if (!thread)
@@ -187,7 +188,8 @@ void thread_for_each(bool (*fn)(struct thread *thread, void *context), void *con
 {
     /* Preemption off keeps the list as it is: only threads add to it and take from it. */
     preempt_disable();
-    list_for_each(node, &all_threads) {
+    list_for_each(node, &all_threads)
+    {
         if (!fn(list_entry(node, struct thread, all_node), context))
             break;
     }

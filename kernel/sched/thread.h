@@ -18,26 +18,26 @@ struct thread {
     uintptr_t sp;
     uintptr_t tls;
     void *fpu; /* state saved on preemption, 64-byte aligned */
-    /* Top of the thread's interrupt stack: interrupts that hit this thread run there, so that it can
-     * be preempted in the middle of one, and never on the stack of the code they hit. */
+    /* Top of the thread's interrupt stack: interrupts that hit this thread run there, so that it
+     * can be preempted in the middle of one, and never on the stack of the code they hit. */
     uintptr_t irq_stack;
 
     struct list_node run_node, all_node, wait_node;
     enum thread_state state;
-    unsigned priority;      /* 0 highest … THREAD_PRIORITIES-1; raised while it holds a mutex that a
-                             * more urgent thread waits for */
+    unsigned priority; /* 0 highest … THREAD_PRIORITIES-1; raised while it holds a mutex that a
+                        * more urgent thread waits for */
     unsigned base_priority; /* what it was created with */
     unsigned mutexes_held;
-    uint64_t slice_end;     /* timer scale */
-    uint64_t cpu_ns;        /* spent until it was last switched to; see thread_cpu_ns() */
-    uint64_t switched_in;   /* when that was */
-    uint32_t id;            /* Linux-like tid, 1 is the application's main thread */
+    uint64_t slice_end;   /* timer scale */
+    uint64_t cpu_ns;      /* spent until it was last switched to; see thread_cpu_ns() */
+    uint64_t switched_in; /* when that was */
+    uint32_t id;          /* Linux-like tid, 1 is the application's main thread */
     char name[24];
     uintptr_t stack_base;
     size_t stack_size;
     bool stack_owned;
     bool detached;
-    bool finished; /* off its stack for good */
+    bool finished;           /* off its stack for good */
     uint32_t *clear_on_exit; /* set to 0 and futex-woken once the thread is off its stack for good
                               * (CLONE_CHILD_CLEARTID) */
     int wait_result;
@@ -46,8 +46,8 @@ struct thread {
      * not NULL; the extension system uses it to end calls over budget. */
     void (*resume_hook)(struct thread *self, struct trap_frame *frame);
     void *resume_data;
-    void *extension;        /* what runs on it, for the panic screen: const char *name or NULL */
-    void *posix;            /* posix/: clear_child_tid and such */
+    void *extension; /* what runs on it, for the panic screen: const char *name or NULL */
+    void *posix;     /* posix/: clear_child_tid and such */
 };
 enum { THREAD_PRIORITIES = 4, THREAD_PRIORITY_NET = 1, THREAD_PRIORITY_DEFAULT = 2 };
 
@@ -56,8 +56,8 @@ enum { THREAD_PRIORITIES = 4, THREAD_PRIORITY_NET = 1, THREAD_PRIORITY_DEFAULT =
 struct thread *thread_create(const char *name, void (*fn)(void *arg), void *arg, size_t stack_size,
                              unsigned priority);
 /* On a stack the caller owns (clone): STACK_TOP, thread pointer TLS. Detached. */
-struct thread *thread_create_on(const char *name, void (*fn)(void *arg), void *arg,
-                                void *stack_top, uintptr_t tls);
+struct thread *thread_create_on(const char *name, void (*fn)(void *arg), void *arg, void *stack_top,
+                                uintptr_t tls);
 void thread_detach(struct thread *thread);
 void thread_join(struct thread *thread);
 _Noreturn void thread_exit(void);

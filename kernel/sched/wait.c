@@ -90,8 +90,9 @@ unsigned wait_wake(struct wait_queue *queue, unsigned max)
     return count;
 }
 
-/* A mutex lends the priority of who waits to who holds it, so that a thread of middling priority cannot
- * keep both from running. Whoever holds several gets its own back when it has unlocked the last. */
+/* A mutex lends the priority of who waits to who holds it, so that a thread of middling priority
+ * cannot keep both from running. Whoever holds several gets its own back when it has unlocked the
+ * last. */
 static bool try_lock(struct mutex *mutex, struct thread *self)
 {
     struct thread *none = NULL;

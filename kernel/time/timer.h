@@ -11,8 +11,8 @@ struct timer {
     void *context;
     struct timer *child, *next, *previous; /* timer.c's */
 };
-/* (Re)arms and returns 0; needs no memory. Zero the structure before the first use. It must live until it fired or is
- * cancelled. */
+/* (Re)arms and returns 0; needs no memory. Zero the structure before the first use. It must live
+ * until it fired or is cancelled. */
 int timer_arm(struct timer *timer, uint64_t deadline);
 bool timer_cancel(struct timer *timer); /* false: was not armed */
 

@@ -1,5 +1,5 @@
-/* From the PVH entry to a kernel with memory: reads what the boot loader left, sets the processor up,
- * builds the page tables and the frame allocator, hands over to kernel_start(). */
+/* From the PVH entry to a kernel with memory: reads what the boot loader left, sets the processor
+ * up, builds the page tables and the frame allocator, hands over to kernel_start(). */
 #include "x86.h"
 #include "include/boot.h"
 #include "include/init.h"
@@ -22,8 +22,8 @@ struct hvm_memory {
 };
 enum { HVM_MAGIC = 0x336ec578, HVM_RAM = 1 };
 
-#define GIB               (1ul << 30)
-#define HIGHEST_PHYSICAL  (1ul << 46) /* what the direct map has room for, twice over */
+#define GIB              (1ul << 30)
+#define HIGHEST_PHYSICAL (1ul << 46) /* what the direct map has room for, twice over */
 
 extern char __image_start[], __image_end[];
 extern char __boot_tables_start[], __boot_tables_end[];

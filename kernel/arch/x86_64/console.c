@@ -1,4 +1,5 @@
-/* The serial console: a 16550 at the first PC port. Output is polled, so that it works in a panic. */
+/* The serial console: a 16550 at the first PC port. Output is polled, so that it works in a panic.
+ */
 #include "x86.h"
 #include "include/log.h"
 #include "arch/irq.h"
@@ -21,7 +22,8 @@ static bool present;
 
 void x86_console_init(void)
 {
-    x86_outb(LINE, 0x03); /* 8n1; whoever ran before us set the speed, and a virtual UART has none */
+    x86_outb(LINE,
+             0x03); /* 8n1; whoever ran before us set the speed, and a virtual UART has none */
     x86_outb(FIFO, 0x07);
     x86_outb(INTERRUPTS, 0);
     x86_outb(MODEM, 0x0b);

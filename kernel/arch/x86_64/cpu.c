@@ -53,8 +53,8 @@ void x86_cpu_init(void)
     cpu->gdt[1] = 0x00af9b000000ffff; /* code */
     cpu->gdt[2] = 0x00cf93000000ffff; /* data */
     uint64_t tss = (uintptr_t)&cpu->tss;
-    cpu->gdt[3] = (sizeof cpu->tss - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 |
-                  (tss >> 24 & 0xff) << 56;
+    cpu->gdt[3] =
+        (sizeof cpu->tss - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
     cpu->gdt[4] = tss >> 32;
     cpu->tss.io_map = sizeof cpu->tss;
     for (unsigned i = 0; i < 3; i++)
@@ -74,7 +74,8 @@ void x86_cpu_init(void)
     __asm__ volatile("lidt %0" : : "m"(idt));
 
     x86_wrmsr(MSR_GS_BASE, (uintptr_t)cpu);
-    /* A stray `syscall` stays in ring 0 on the caller's stack; only the direction flag is cleared. */
+    /* A stray `syscall` stays in ring 0 on the caller's stack; only the direction flag is cleared.
+     */
     x86_wrmsr(MSR_STAR, (uint64_t)X86_CODE << 32);
     x86_wrmsr(MSR_LSTAR, (uintptr_t)x86_syscall_entry);
     x86_wrmsr(MSR_SFMASK, 0x400);
@@ -152,8 +153,8 @@ static _Noreturn void triple_fault(void)
 void cpu_exit(int code)
 {
     cpu_irq_disable();
-    x86_outl(0xf4, (uint32_t)code);      /* isa-debug-exit */
-    x86_outw(0x604, 0x2000);             /* q35: ACPI soft off */
+    x86_outl(0xf4, (uint32_t)code); /* isa-debug-exit */
+    x86_outw(0x604, 0x2000);        /* q35: ACPI soft off */
     triple_fault();
 }
 

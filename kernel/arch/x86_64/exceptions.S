@@ -102,9 +102,9 @@ interrupt_entry:
     .type x86_syscall_entry, @function
 x86_syscall_entry:
     leaq -128(%rsp), %rsp
+    pushq %rcx        /* with rbp, a frame as of a call */
     pushq %rbp
     movq %rsp, %rbp
-    pushq %rcx
     pushq %r11
     pushq %rdi
     pushq %rsi
@@ -128,7 +128,7 @@ x86_syscall_entry:
     .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
     movaps (16*\n + 16)(%rsp), %xmm\n
     .endr
-    leaq -64(%rbp), %rsp
+    leaq -56(%rbp), %rsp
     popq %r10
     popq %r9
     popq %r8
@@ -136,8 +136,8 @@ x86_syscall_entry:
     popq %rsi
     popq %rdi
     popfq             /* r11 */
-    popq %rcx
     popq %rbp
+    popq %rcx
     leaq 128(%rsp), %rsp
     jmp *%rcx         /* not sysret, which would go to ring 3 */
     .size x86_syscall_entry, . - x86_syscall_entry

@@ -4,11 +4,32 @@
 #include "sched/thread.h"
 
 static const char *const names[32] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode",
-    "no FPU", "double fault", "coprocessor overrun", "invalid TSS", "segment not present",
-    "stack segment", "general protection", "page fault", "reserved", "x87 error",
-    "alignment check", "machine check", "SIMD error", "virtualisation", "control protection",
-    [28] = "hypervisor injection", "VMM communication", "security", "reserved",
+    "divide error",
+    "debug",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range",
+    "invalid opcode",
+    "no FPU",
+    "double fault",
+    "coprocessor overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack segment",
+    "general protection",
+    "page fault",
+    "reserved",
+    "x87 error",
+    "alignment check",
+    "machine check",
+    "SIMD error",
+    "virtualisation",
+    "control protection",
+    [28] = "hypervisor injection",
+    "VMM communication",
+    "security",
+    "reserved",
 };
 
 static fault_handler_fn fault_handler;
@@ -112,7 +133,9 @@ static _Noreturn void die(const struct trap_frame *frame)
         address < self->stack_base)
         panic_frame(frame, "stack overflow of thread %s at %p", self->name, (void *)frame->rip);
     panic_frame(frame, "page fault: %s of %s page %p at %p", what,
-                frame->error & 1 ? "a protected" : address < PAGE_SIZE ? "the null" : "an unmapped",
+                frame->error & 1      ? "a protected"
+                : address < PAGE_SIZE ? "the null"
+                                      : "an unmapped",
                 (void *)address, (void *)frame->rip);
 }
 

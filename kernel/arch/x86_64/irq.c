@@ -1,4 +1,5 @@
-/* Device interrupts: vectors handed out to lines and messages, and the way in and out of a handler. */
+/* Device interrupts: vectors handed out to lines and messages, and the way in and out of a handler.
+ */
 #include "x86.h"
 #include <errno.h>
 #include "arch/irq.h"

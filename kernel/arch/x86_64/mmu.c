@@ -1,8 +1,8 @@
 /* The page tables: four levels, pages of 4 KiB, 2 MiB and 1 GiB.
  *
- * Tables are frames reached through the direct map. A table that becomes empty is freed, and one of the
- * direct map whose entries have become uniform again is merged back into a large page, so that memory
- * is exactly what it was once a change is undone. One lock guards all: changes are rare. */
+ * Tables are frames reached through the direct map. A table that becomes empty is freed, and one of
+ * the direct map whose entries have become uniform again is merged back into a large page, so that
+ * memory is exactly what it was once a change is undone. One lock guards all: changes are rare. */
 #include "x86.h"
 #include <errno.h>
 #include <string.h>
@@ -335,8 +335,8 @@ static void map_early(uintptr_t va, paddr_t pa, size_t size, unsigned prot)
         panic("not enough memory to map memory");
 }
 
-/* The image, section by section, one to one. The boot tables, which become free frames, are left out:
- * no frame has a second name. */
+/* The image, section by section, one to one. The boot tables, which become free frames, are left
+ * out: no frame has a second name. */
 static void map_image(void)
 {
     uintptr_t start = (uintptr_t)__image_start, rodata = (uintptr_t)__rodata_start;
@@ -351,7 +351,8 @@ void x86_mmu_init(void)
     root = table_at(table_new());
 
     map_image();
-    /* The regions of RAM have holes where the image, modules and tables lie: those are mapped too. */
+    /* The regions of RAM have holes where the image, modules and tables lie: those are mapped too.
+     */
     uint64_t low_end = 0;
     for (unsigned i = 0; i < boot_info.ram_count; i++) {
         uint64_t end = boot_info.ram[i].start + boot_info.ram[i].size;

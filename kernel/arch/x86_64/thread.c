@@ -14,8 +14,8 @@ struct switch_frame {
 };
 enum { MXCSR_DEFAULT = 0x1f80, CONTROL_WORD_DEFAULT = 0x37f };
 
-/* Kernel threads have no thread pointer of their own, but C library functions may store errno through
- * it: they share one (kernel/posix/musl/kernel_tls.c). */
+/* Kernel threads have no thread pointer of their own, but C library functions may store errno
+ * through it: they share one (kernel/posix/musl/kernel_tls.c). */
 extern char posix_kernel_tls[];
 
 void context_init(struct thread *thread, void (*entry)(void *arg), void *arg)

@@ -1,8 +1,9 @@
 /* Time on a PC: the TSC counts, the local APIC interrupts.
  *
  * The frequency of the TSC comes from CPUID or the hypervisor where they tell it. QEMU's own
- * processor (TCG) tells nothing, but its local APIC counts at exactly 1 GHz, as KVM's does: measured
- * against that for a fraction of a millisecond. Other machines are measured against the PIT. */
+ * processor (TCG) tells nothing, but its local APIC counts at exactly 1 GHz, as KVM's does:
+ * measured against that for a fraction of a millisecond. Other machines are measured against the
+ * PIT. */
 #include "x86.h"
 #include <string.h>
 #include "arch/timer.h"
@@ -17,9 +18,9 @@ enum {
     PIT_HZ = 1193182,
 };
 
-static uint64_t tsc_start;    /* the counter at boot */
-static uint64_t ns_per_tick;  /* 32.32 fixed point */
-static uint64_t tick_per_ns;  /* 32.32 fixed point */
+static uint64_t tsc_start;   /* the counter at boot */
+static uint64_t ns_per_tick; /* 32.32 fixed point */
+static uint64_t tick_per_ns; /* 32.32 fixed point */
 static uint64_t apic_hz = NS_PER_SECOND;
 static bool deadline_mode;
 static uint64_t realtime_at_boot;
@@ -94,7 +95,7 @@ static uint64_t measure_by_pit(void)
 {
     const unsigned count = PIT_HZ / 1000;
     x86_outb(0x61, (uint8_t)((x86_inb(0x61) & ~2u) | 1u)); /* gate on, speaker off */
-    x86_outb(0x43, 0xb0);                                   /* channel 2, mode 0 */
+    x86_outb(0x43, 0xb0);                                  /* channel 2, mode 0 */
     x86_outb(0x42, count & 0xff);
     x86_outb(0x42, count >> 8);
     apic_timer_count(UINT32_MAX);

@@ -66,9 +66,9 @@ struct x86_features {
 };
 extern struct x86_features x86_features;
 
-void x86_cpu_detect(void);      /* fills x86_features, enables FPU and protections */
-void x86_cpu_init(void);        /* GDT, TSS, IDT, GS, syscall entry of the boot CPU */
-void x86_mmu_init(void);        /* kernel page tables from boot_info; direct map */
+void x86_cpu_detect(void); /* fills x86_features, enables FPU and protections */
+void x86_cpu_init(void);   /* GDT, TSS, IDT, GS, syscall entry of the boot CPU */
+void x86_mmu_init(void);   /* kernel page tables from boot_info; direct map */
 void x86_apic_init(void);
 void x86_timer_init(void);
 void x86_console_init(void);
@@ -96,7 +96,8 @@ struct cpuid {
 static inline struct cpuid x86_cpuid(uint32_t leaf, uint32_t sub)
 {
     struct cpuid r;
-    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
                      : "a"(leaf), "c"(sub));
     return r;
 }
@@ -119,7 +120,9 @@ static inline uint64_t x86_rdmsr(uint32_t msr)
 }
 static inline void x86_wrmsr(uint32_t msr, uint64_t value)
 {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                      : "memory");
 }
 

@@ -1,5 +1,5 @@
-/* clone() for threads: the kernel starts FN(ARG) itself, so nothing returns twice and no assembly is
- * needed. The numbers and order of the arguments beyond Linux's five are between this file and
+/* clone() for threads: the kernel starts FN(ARG) itself, so nothing returns twice and no assembly
+ * is needed. The numbers and order of the arguments beyond Linux's five are between this file and
  * kernel/posix/thread.c. */
 #include <stdarg.h>
 #include "pthread_impl.h"

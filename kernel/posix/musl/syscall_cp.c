@@ -1,6 +1,7 @@
-/* System calls that are cancellation points. Without asynchronous signals a thread is cancelled when
- * it enters one; a pending request is seen before the call, and again after it was interrupted. The
- * three labels exist because musl's cancellation handler asks whether it interrupted the range. */
+/* System calls that are cancellation points. Without asynchronous signals a thread is cancelled
+ * when it enters one; a pending request is seen before the call, and again after it was
+ * interrupted. The three labels exist because musl's cancellation handler asks whether it
+ * interrupted the range. */
 #include <errno.h>
 #include "pthread_impl.h"
 #include "syscall.h"
