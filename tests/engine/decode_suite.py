@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The official test suite as far as decoding goes: every valid module must decode into well-formed
 SSA, every invalid or malformed one must be refused as such, with the suite's phrase in the message.
-Prints TAP. Usage: decode_suite.py DECODE_CHECK"""
+Prints TAP. Usage: decode_suite.py DECODE_CHECK
+With --modules it gives the paths of all these modules to a command's standard input instead:
+decode_suite.py --modules COMMAND ARGS…"""
 import glob
 import json
 import os
@@ -63,6 +65,13 @@ def judge(name, case, answer):
     return None
 
 
+def feed(scripts, command):
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [case[2] for script in scripts for case in convert(script, folder)]
+        sys.exit(subprocess.run(command, input="".join(p + "\n" for p in paths),
+                                text=True).returncode)
+
+
 def main():
     checker = sys.argv[1]
     where = suite_dir()
@@ -71,6 +80,8 @@ def main():
         return
     scripts = [s for s in sorted(glob.glob(os.path.join(where, "*.wast")))
                if not os.path.basename(s).startswith("simd_")]
+    if checker == "--modules":
+        feed(scripts, sys.argv[2:])
     print(f"1..{len(scripts)}")
     with tempfile.TemporaryDirectory() as folder:
         for number, script in enumerate(scripts, 1):

@@ -59,8 +59,11 @@ bool body_grow_operands(struct body_decoder *d, uint32_t more)
     uint32_t count = d->operand_count + more;
     if (count > WASM_MAX_OPERANDS)
         return body_fail(d, WASM_ERR_LIMIT, "operand stack higher than %u", WASM_MAX_OPERANDS);
-    return grow(d, &d->operands, &d->operand_capacity, count, sizeof *d->operands) &&
-           (ssa_reserve(&d->ssa, d->local_count + d->operand_capacity) || body_nomem(d));
+    if (!grow(d, &d->operands, &d->operand_capacity, count, sizeof *d->operands))
+        return false;
+    if (d->operand_capacity > WASM_MAX_OPERANDS)
+        d->operand_capacity = WASM_MAX_OPERANDS; /* so that whoever needs more comes here */
+    return ssa_reserve(&d->ssa, d->local_count + d->operand_capacity) || body_nomem(d);
 }
 
 bool body_match_top(struct body_decoder *d, const uint8_t *types, uint32_t count)

@@ -13,9 +13,9 @@
 bool body_push_control(struct body_decoder *d, enum control_kind kind, const uint8_t *params,
                        uint32_t param_count, const uint8_t *results, uint32_t result_count)
 {
+    if (d->control_count >= WASM_MAX_NESTING)
+        return body_fail(d, WASM_ERR_LIMIT, "blocks nested deeper than %u", WASM_MAX_NESTING);
     if (d->control_count == d->control_capacity) {
-        if (d->control_count >= WASM_MAX_NESTING)
-            return body_fail(d, WASM_ERR_LIMIT, "blocks nested deeper than %u", WASM_MAX_NESTING);
         uint32_t capacity = d->control_capacity ? d->control_capacity * 2 : 32;
         struct control *bigger = wasm_host_realloc(d->controls, capacity * sizeof *d->controls);
         if (!bigger)

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Modules made to exhaust the front end: each must be decoded or refused with a named limit, fast.
+Prints TAP. Usage: decode_limits.py DECODE_CHECK"""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+SECONDS = 60  # under the sanitizers, on a busy machine; without them these take a second or two
+
+
+def leb(n):
+    out = bytearray()
+    while n >= 0x80:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+def section(number, body):
+    return bytes([number]) + leb(len(body)) + body
+
+
+EMPTY_TYPE = b"\x60\x00\x00"
+
+
+def module(body, local_count=0, types=(EMPTY_TYPE,), functions=1):
+    local_part = leb(1) + leb(local_count) + b"\x7f" if local_count else b"\0"
+    function = local_part + body + b"\x0b"
+    return (b"\0asm\1\0\0\0" + section(1, leb(len(types)) + b"".join(types))
+            + section(3, leb(functions) + b"\0" * functions) + section(5, b"\1\0\1")
+            + section(10, leb(functions) + (leb(len(function)) + function) * functions))
+
+
+def get(n):
+    return b"\x20" + leb(n)
+
+
+def put(value, n):
+    return bytes([0x41, value, 0x21]) + leb(n)
+
+
+BLOCK, LOOP, END, DROP, BR_IF_0 = b"\x02\x40", b"\x03\x40", b"\x0b", b"\x1a", b"\x0d\0"
+N = 20000
+READ_ALL = b"".join(get(i) + DROP for i in range(N))
+WIDE = leb(1000) + b"\x7f" * 1000
+COMPLEX = "control flow complexity"
+
+CASES = [
+    ("nested blocks", module(BLOCK * 99000 + END * 99000), "ok"),
+    ("nested ifs", module((get(0) + b"\x04\x40") * 99000 + END * 99000, 1), "ok"),
+    ("too deeply nested blocks", module(BLOCK * 100001 + END * 100001), "nested deeper"),
+    ("a row of ifs that assign", module((get(0) + b"\x04\x40" + put(1, 1) + b"\x05" + put(2, 2)
+                                         + END) * N, 50000), "ok"),
+    ("many functions with many locals", module(get(49999) + DROP, 50000, functions=10000), "ok"),
+    ("too many locals", module(b"", 50001), "too many locals"),
+    ("a branch to one label per local, all read afterwards",
+     module(BLOCK + b"".join(put(1, i) + get(0) + BR_IF_0 for i in range(N)) + END + READ_ALL, N),
+     COMPLEX),
+    ("a long chain of blocks, all locals read at its end",
+     module(BLOCK + (get(0) + BR_IF_0) * N + READ_ALL + END, N), COMPLEX),
+    ("all locals read in nested loops",
+     module(LOOP * 1000 + READ_ALL + (get(0) + BR_IF_0 + END) * 1000, N), COMPLEX),
+    ("br_table to every level", module(
+        BLOCK * N + get(0) + b"\x0e" + leb(N) + b"".join(leb(i) for i in range(N)) + leb(0)
+        + b"".join(END + put(1, i % 100) for i in range(N)), 100), "ok"),
+    ("br_tables to one label", module(
+        (BLOCK + get(0) + b"\x0e" + leb(1000) + b"\0" * 1001 + END) * 500, 1), "ok"),
+    ("br_table over the limit", module(
+        BLOCK + get(0) + b"\x0e" + leb(70000) + b"\0" * 70001 + END, 1), "br_table of more"),
+    ("blocks with a thousand results", module(
+        b"\x41\0" * 1000 + b"\x02\x01\x0c\0\x0b" * 20000 + b"\0", 0,
+        (EMPTY_TYPE, b"\x60" + WIDE + WIDE)), COMPLEX),
+    ("calls with a thousand results", module(b"\x10\0" * N, 0, (b"\x60\0" + WIDE,)), COMPLEX),
+    ("an operand stack over the limit", module(b"\x41\0" * 1000001), "operand stack higher"),
+]
+
+
+def main():
+    checker = sys.argv[1]
+    print(f"1..{len(CASES)}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "module.wasm")
+        for number, (name, bytes_, wanted) in enumerate(CASES, 1):
+            with open(path, "wb") as f:
+                f.write(bytes_)
+            start = time.monotonic()
+            try:
+                run = subprocess.run([checker, path], capture_output=True, text=True,
+                                     timeout=SECONDS)
+                answer = run.stdout.strip() or run.stderr[:500]
+            except subprocess.TimeoutExpired:
+                answer = f"no answer within {SECONDS} s"
+            took = time.monotonic() - start
+            good = (answer.startswith("ok ") if wanted == "ok" else
+                    answer.startswith("limit ") and wanted in answer)
+            print(f"{'ok' if good else 'not ok'} {number} - {name}: {took:.1f} s")
+            if not good:
+                print("# " + answer.replace("\n", " "))
+
+
+main()
