@@ -20,7 +20,7 @@ static ir_block_ref edge_block(struct ir_func *f, ir_block_ref from, ir_block_re
     return edge;
 }
 
-bool ir_split_critical_edges(struct ir_func *f)
+static bool split_edges(struct ir_func *f, bool all)
 {
     /* slot_of[to]: position of the block under work in to's predecessors. Filled from the targets'
      * lists sorted by source, so that a wide switch costs no search: head[from] starts a chain of
@@ -28,7 +28,7 @@ bool ir_split_critical_edges(struct ir_func *f)
     uint32_t blocks = f->block_count;
     uint64_t records = 0;
     for (ir_block_ref b = 0; b < blocks; b++)
-        if (f->blocks[b].pred_count > 1 && has_phi(f, b))
+        if (f->blocks[b].pred_count > 1 && (all || has_phi(f, b)))
             records += f->blocks[b].pred_count;
     if (!records)
         return !f->failed && ir_analyse(f);
@@ -42,7 +42,7 @@ bool ir_split_critical_edges(struct ir_func *f)
         head[b] = edge_to[b] = IR_NONE;
     uint32_t used = 0;
     for (ir_block_ref b = 0; b < blocks; b++) {
-        if (f->blocks[b].pred_count < 2 || !has_phi(f, b))
+        if (f->blocks[b].pred_count < 2 || !(all || has_phi(f, b)))
             continue;
         for (uint32_t slot = 0; slot < f->blocks[b].pred_count; slot++) {
             ir_block_ref from = f->pool[f->blocks[b].preds + slot];
@@ -70,4 +70,14 @@ bool ir_split_critical_edges(struct ir_func *f)
             edge_to[record[r]] = IR_NONE;
     }
     return ir_analyse(f);
+}
+
+bool ir_split_critical_edges(struct ir_func *f)
+{
+    return split_edges(f, false);
+}
+
+bool ir_split_edges(struct ir_func *f)
+{
+    return split_edges(f, true);
 }

@@ -248,6 +248,8 @@ bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_block_ref b);
  * block with several successors to a block with several predecessors and at least one phi; edges of
  * one SWITCH to one target share theirs. Ends with ir_analyse(). */
 bool ir_split_critical_edges(struct ir_func *f);
+/* The same for every critical edge, for moves of registers as well. */
+bool ir_split_edges(struct ir_func *f);
 bool ir_resolve(struct ir_func *f); /* replaces uses of COPY by what they copy, removes them */
 /* Every invariant above. Computes what it needs itself, so the analyses may be out of date; a
  * function with unreachable blocks is accepted. WHY names the first violation. */

@@ -1,0 +1,100 @@
+/* The code generator's outside: one function after another through selection, liveness, allocation
+ * and emission, with scratch memory kept in between. */
+#include "target/x86_64/emit.h"
+#include "host.h"
+
+#include <string.h>
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
+void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64_t need,
+               size_t entry)
+{
+    uint64_t fresh = *capacity ? (uint64_t)*capacity * 2 : 64;
+    if (fresh < need)
+        fresh = need;
+    void *bigger = NULL;
+    if (!c->failed && fresh <= UINT32_MAX / 2)
+        bigger = wasm_host_realloc(data, (size_t)fresh * entry);
+    if (!bigger) {
+        c->failed = true;
+        return NULL;
+    }
+    *capacity = (uint32_t)fresh;
+    return bigger;
+}
+
+struct target_compiler *target_compiler_new(const struct target_features *features)
+{
+    struct target_compiler *c = wasm_host_alloc(sizeof *c);
+    if (!c)
+        return NULL;
+    memset(c, 0, sizeof *c);
+    c->cpu = *features;
+    return c;
+}
+
+void target_compiler_free(struct target_compiler *c)
+{
+    if (!c)
+        return;
+#define FREE(v) wasm_host_free(c->v.data)
+    FREE(values); FREE(counts); FREE(effects); FREE(folded); FREE(order); FREE(place);
+    FREE(group); FREE(groups); FREE(ins); FREE(blocks); FREE(targets); FREE(args); FREE(vregs);
+    FREE(live); FREE(live_place); FREE(use_nodes); FREE(uses); FREE(ranges); FREE(intervals);
+    FREE(clobbers); FREE(heap); FREE(work); FREE(defs); FREE(stamps); FREE(reach); FREE(sort);
+    FREE(moves); FREE(block_of); FREE(labels); FREE(fixups); FREE(stubs); FREE(pool);
+    FREE(pool_uses); FREE(tables); FREE(forward); FREE(pmoves); FREE(readers); FREE(writers);
+#undef FREE
+    for (unsigned r = 0; r < REG_COUNT; r++)
+        wasm_host_free(c->fixed[r].data);
+    wasm_host_free(c);
+}
+
+bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_buffer *out,
+                    struct code_func *where)
+{
+    c->f = f;
+    c->out = out;
+    c->failed = false;
+    if (!ir_split_edges(f))
+        return false;
+    return select_function(c) && live_build(c) && regalloc_run(c) && resolve_run(c) &&
+           emit_function(c, where);
+}
+
+void target_patch(struct code_buffer *code, const struct code_func *funcs, uint32_t import_count)
+{
+    for (uint32_t i = 0; i < code->reloc_count; i++) {
+        uint32_t offset = code->relocs[i].offset;
+        x86_patch_near(code, offset, funcs[code->relocs[i].func - import_count].start);
+    }
+}
+
+void target_detect(struct target_features *features)
+{
+    memset(features, 0, sizeof *features);
+#ifdef __x86_64__
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d))
+        return;
+    features->sse41 = c & bit_SSE4_1;
+    features->popcnt = c & bit_POPCNT;
+    bool vex = false;
+    if (c & bit_OSXSAVE && c & bit_AVX) {
+        uint32_t low, high;
+        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        vex = (low & 6) == 6;
+    }
+    features->avx = vex;
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        features->bmi1 = b & bit_BMI;
+        features->bmi2 = b & bit_BMI2;
+        features->avx2 = vex && b & bit_AVX2;
+    }
+    if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+        features->lzcnt = c & (1u << 5);
+#endif
+}

@@ -1,0 +1,364 @@
+/* Emission: frame, blocks in order with the moves between instructions, jumps, cold code, constants
+ * and jump tables behind the code. */
+#include "target/x86_64/emit.h"
+#include "target/x86_64/abi_regs.h"
+
+#include <string.h>
+
+static const uint8_t saved_regs[] = {R_RBX, R_RBP, R_R12, R_R13};
+
+unsigned reg_use(struct target_compiler *c, mreg r, uint32_t i)
+{
+    if (r >= FIRST_VREG)
+        r = place_at(c, r, 2 * i);
+    if (!r || r >= REG_COUNT)
+        c->failed = true;
+    return hw(r);
+}
+
+unsigned reg_def(struct target_compiler *c, mreg r, uint32_t i)
+{
+    if (r >= FIRST_VREG)
+        r = place_at(c, r, 2 * i + 1);
+    if (!r || r >= REG_COUNT)
+        c->failed = true;
+    return hw(r);
+}
+
+bool in_memory(struct target_compiler *c, mreg r, uint32_t i, struct x86_mem *m)
+{
+    if (r < FIRST_VREG || place_at(c, r, 2 * i))
+        return false;
+    *m = (struct x86_mem){
+        .base = RSP,
+        .index = NO_REG,
+        .disp = (int32_t)(stack_place(c, vreg_at(c, r)) - PLACE_STACK),
+    };
+    return true;
+}
+
+struct x86_mem mem_operand(struct target_compiler *c, const struct mins *m, uint32_t i)
+{
+    struct x86_mem mem = {.base = NO_REG, .index = NO_REG, .scale = m->scale, .disp = m->disp};
+    if (m->base)
+        mem.base = (uint8_t)reg_use(c, m->base, i);
+    if (m->index)
+        mem.index = (uint8_t)reg_use(c, m->index, i);
+    if (mem.base == NO_REG && mem.index == NO_REG && m->op == M_LEA)
+        c->failed = true;
+    return mem;
+}
+
+void pool_use(struct target_compiler *c, uint32_t entry, unsigned trail)
+{
+    struct pool_use use = {(uint32_t)c->out->size - 4, trail, c->pool.data[entry].uses};
+    if (vec_push(c, c->pool_uses, use))
+        c->pool.data[entry].uses = c->pool_uses.count - 1;
+}
+
+void emit_rb(struct target_compiler *c, const struct mins *m, uint32_t i, uint32_t op, unsigned reg,
+             unsigned trail)
+{
+    struct x86_mem mem;
+    switch (m->form) {
+    case B_MEM:
+        mem = mem_operand(c, m, i);
+        if (m->flags & MI_TRAPS)
+            code_trap_add(c->out, (uint32_t)c->out->size, WASM_TRAP_MEMORY, m->pos);
+        x86_rm(c->out, op, reg, &mem);
+        return;
+    case B_POOL:
+        mem = (struct x86_mem){.rip = true};
+        x86_rm(c->out, op, reg, &mem);
+        pool_use(c, (uint32_t)m->imm, trail);
+        return;
+    default:
+        if (in_memory(c, m->b, i, &mem))
+            x86_rm(c->out, op, reg, &mem);
+        else
+            x86_rr(c->out, op, reg, reg_use(c, m->b, i));
+    }
+}
+
+struct stub *stub_add(struct target_compiler *c, enum stub_kind kind, uint32_t field, uint32_t pos)
+{
+    static struct stub dummy;
+    struct stub stub = {.kind = (uint8_t)kind, .field = field, .pos = pos};
+    return vec_push(c, c->stubs, stub) ? &c->stubs.data[c->stubs.count - 1] : &dummy;
+}
+
+bool flags_live(struct target_compiler *c, uint32_t i)
+{
+    for (uint32_t k = i + 1; k < c->ins.count && k < i + 8; k++) {
+        switch (c->ins.data[k].op) {
+        case M_JCC: case M_SETCC: case M_CMOV: case M_FSELECT: case M_TRAP_IF: return true;
+        case M_MOV: case M_MOVZX32: case M_CONST: case M_FCONST: case M_LOAD: case M_STORE:
+        case M_LEA: continue;
+        default: return false;
+        }
+    }
+    return true;
+}
+
+/* Moves before instruction I. */
+static void emit_gap(struct target_compiler *c, uint32_t i)
+{
+    while (c->next_move < c->moves.count) {
+        uint64_t key = c->moves.data[c->next_move].key;
+        if (key >> 2 > 2 * (uint64_t)i)
+            break;
+        for (; c->next_move < c->moves.count && c->moves.data[c->next_move].key == key;
+             c->next_move++) {
+            const struct gap_move *m = &c->moves.data[c->next_move];
+            const struct vreg *v = vreg_at(c, m->vreg);
+            const struct vreg *to = m->phi ? vreg_at(c, m->phi) : v;
+            uint32_t from = v->constant ? 0 : m->from ? m->from : stack_place(c, v);
+            pmove_add(c, m->to ? m->to : stack_place(c, to), from, v->xmm, v->size, v->imm);
+        }
+        pmove_run(c, flags_live(c, i - 1));
+    }
+}
+
+/* Blocks that only jump on: jumps to them may skip them. */
+static bool find_forwards(struct target_compiler *c)
+{
+    uint32_t n = c->blocks.count;
+    if (!vec_reserve(c, c->forward, n) || !vec_reserve(c, c->labels, n))
+        return false;
+    for (uint32_t b = 0; b < n; b++) {
+        const struct mblock *block = &c->blocks.data[b];
+        bool empty = block->end - block->first == 1 && c->ins.data[block->first].op == M_JMP;
+        c->forward.data[b] = empty ? c->targets.data[block->succs] : b;
+    }
+    for (uint32_t k = 0; k < c->moves.count; k++) {
+        uint32_t b = c->block_of.data[(c->moves.data[k].key >> 2) / 2];
+        c->forward.data[b] = b;
+    }
+    for (uint32_t b = 0; b < n; b++) {
+        uint32_t to = b;
+        for (uint32_t steps = 0; c->forward.data[to] != to && steps < 16; steps++)
+            to = c->forward.data[to];
+        /* Blocks that jump in a circle stay. */
+        c->forward.data[b] = c->forward.data[to] == to ? to : b;
+    }
+    c->forward.data[0] = 0; /* where the prologue falls through to */
+    return true;
+}
+
+static void jump_to(struct target_compiler *c, int cc, uint32_t block)
+{
+    struct code_buffer *out = c->out;
+    uint32_t target = c->labels.data[block];
+    if (target != UINT32_MAX && (uint32_t)out->size + 2 - target <= 128) {
+        x86_byte(out, cc < 0 ? 0xeb : 0x70 | (unsigned)cc);
+        x86_byte(out, (target - ((uint32_t)out->size + 1)) & 0xff);
+        return;
+    }
+    uint32_t field = cc < 0 ? x86_jmp_near(out) : x86_jcc_near(out, (unsigned)cc);
+    if (target != UINT32_MAX) {
+        x86_patch_near(out, field, target);
+        return;
+    }
+    struct fixup fixup = {field, block};
+    vec_push(c, c->fixups, fixup);
+}
+
+void emit_branch(struct target_compiler *c, const struct mins *m, uint32_t block, uint32_t next)
+{
+    const uint32_t *succs = &c->targets.data[c->blocks.data[block].succs];
+    uint32_t yes = c->forward.data[succs[0]];
+    if (m->op == M_JMP) {
+        if (yes != next)
+            jump_to(c, -1, yes);
+        return;
+    }
+    uint32_t no = c->forward.data[succs[1]];
+    unsigned cc = m->sub;
+    if (yes == no) {
+        if (yes != next)
+            jump_to(c, -1, yes);
+        return;
+    }
+    if (cc >= CC_FEQ) {
+        if (cc == CC_FEQ) { /* not equal: the other way */
+            uint32_t t = yes;
+            yes = no;
+            no = t;
+        }
+        jump_to(c, CC_P, yes);
+        jump_to(c, CC_NE, yes);
+    } else if (yes == next) {
+        jump_to(c, (int)cc ^ 1, no);
+        return;
+    } else {
+        jump_to(c, (int)cc, yes);
+    }
+    if (no != next)
+        jump_to(c, -1, no);
+}
+
+static void emit_prologue(struct target_compiler *c)
+{
+    struct code_buffer *out = c->out;
+    uint32_t pushed = 0;
+    for (unsigned k = 0; k < sizeof saved_regs; k++) {
+        if (c->used_regs >> (saved_regs[k] - 1) & 1) {
+            x86_push(out, hw(saved_regs[k]));
+            pushed += 8;
+        }
+    }
+    c->spill_base = (c->outgoing + 15) & ~15u;
+    uint32_t size = c->spill_base + c->spill_bytes;
+    if (c->calls || size)
+        size += -(size + pushed + 8) & 15;
+    c->frame = size + pushed;
+    for (uint32_t off = 4096; off <= size; off += 4096) {
+        if (!x86_reserve(out, 16))
+            return;
+        struct x86_mem m = {.base = RSP, .index = NO_REG, .disp = -(int32_t)off};
+        x86_rm(out, X86(0, 0, 85), RAX, &m); /* test [rsp - off], eax */
+    }
+    if (size && x86_reserve(out, X86_MAX_STEP))
+        x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)size);
+}
+
+void emit_epilogue(struct target_compiler *c)
+{
+    struct code_buffer *out = c->out;
+    uint32_t pushed = 0;
+    for (unsigned k = 0; k < sizeof saved_regs; k++)
+        if (c->used_regs >> (saved_regs[k] - 1) & 1)
+            pushed += 8;
+    if (c->frame - pushed)
+        x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)(c->frame - pushed));
+    for (unsigned k = sizeof saved_regs; k-- > 0;)
+        if (c->used_regs >> (saved_regs[k] - 1) & 1)
+            x86_pop(out, hw(saved_regs[k]));
+}
+
+static void align(struct code_buffer *out, uint32_t to, bool nops)
+{
+    unsigned pad = -(uint32_t)out->size & (to - 1);
+    if (nops)
+        x86_nops(out, pad);
+    else
+        while (pad--)
+            x86_byte(out, 0xcc);
+}
+
+/* Constants, then jump tables, behind the code. */
+static void emit_data(struct target_compiler *c)
+{
+    struct code_buffer *out = c->out;
+    for (unsigned size = 16; size >= 4; size /= 2) {
+        bool aligned = false;
+        for (uint32_t k = 0; k < c->pool.count; k++) {
+            struct pool_entry *e = &c->pool.data[k];
+            if (e->size != size || !e->uses || !x86_reserve(out, X86_MAX_STEP))
+                continue;
+            if (!aligned)
+                align(out, size, false);
+            aligned = true;
+            uint32_t at = (uint32_t)out->size;
+            if (size == 4)
+                x86_u32(out, (uint32_t)e->low);
+            else
+                x86_u64(out, e->low);
+            if (size == 16)
+                x86_u64(out, e->high);
+            for (uint32_t u = e->uses; u; u = c->pool_uses.data[u].next)
+                x86_patch_near(out, c->pool_uses.data[u].field,
+                               at - c->pool_uses.data[u].trail);
+        }
+    }
+    for (uint32_t k = 0; k < c->tables.count; k++) {
+        const struct mblock *b = &c->blocks.data[c->tables.data[k].block];
+        if (!x86_reserve(out, (size_t)b->succ_count * 4 + X86_MAX_STEP))
+            return;
+        align(out, 4, false);
+        uint32_t at = (uint32_t)out->size;
+        x86_patch_near(out, c->tables.data[k].field, at);
+        for (uint32_t i = 0; i < b->succ_count; i++) {
+            uint32_t to = c->forward.data[c->targets.data[b->succs + i]];
+            x86_u32(out, c->labels.data[to] - at);
+        }
+    }
+}
+
+static uint32_t next_block(struct target_compiler *c, uint32_t b)
+{
+    do
+        b++;
+    while (b < c->blocks.count && c->forward.data[b] != b);
+    return b;
+}
+
+static void emit_block(struct target_compiler *c, uint32_t b)
+{
+    const struct mblock *block = &c->blocks.data[b];
+    struct code_buffer *out = c->out;
+    if (!x86_reserve(out, X86_MAX_STEP))
+        return;
+    if (block->header && !block->cold)
+        align(out, 16, true);
+    c->labels.data[b] = (uint32_t)out->size;
+    for (uint32_t i = block->first; i < block->end && !c->failed;) {
+        if (!x86_reserve(out, X86_MAX_STEP))
+            return;
+        emit_gap(c, i);
+        if (!x86_reserve(out, X86_MAX_STEP))
+            return;
+        const struct mins *m = &c->ins.data[i];
+        if (m->op == M_JMP || m->op == M_JCC) {
+            emit_branch(c, m, b, next_block(c, b));
+            i++;
+            continue;
+        }
+        if (m->op == M_SWITCH) {
+            struct jump_table table = {0, b};
+            vec_push(c, c->tables, table);
+        }
+        bool merge = i + 1 < block->end &&
+                     (c->next_move == c->moves.count ||
+                      c->moves.data[c->next_move].key >> 2 > 2 * ((uint64_t)i + 1));
+        i += emit_ins(c, i, merge);
+    }
+}
+
+bool emit_function(struct target_compiler *c, struct code_func *where)
+{
+    struct code_buffer *out = c->out;
+    c->fixups.count = c->stubs.count = c->tables.count = c->pmoves.count = 0;
+    c->pool_uses.count = 0;
+    struct pool_use none = {0};
+    vec_push(c, c->pool_uses, none);
+    for (uint32_t k = 0; k < c->pool.count; k++)
+        c->pool.data[k].uses = 0;
+    if (!find_forwards(c) || !x86_reserve(out, X86_MAX_STEP))
+        return false;
+    walk_reset(c);
+    c->next_move = 0;
+    for (uint32_t b = 0; b < c->blocks.count; b++)
+        c->labels.data[b] = UINT32_MAX;
+    align(out, 16, false);
+    c->start = (uint32_t)out->size;
+    emit_prologue(c);
+    uint32_t incoming = abi_param_bytes(c->f->signature) +
+                        abi_result_bytes(c->f->signature);
+    uint32_t words = PLACE_STACK + (c->frame + incoming) / 8 + 8;
+    if (!vec_reserve(c, c->readers, words) || !vec_reserve(c, c->writers, words))
+        return false;
+    memset(c->readers.data, 0, words * sizeof *c->readers.data);
+    memset(c->writers.data, 0, words * sizeof *c->writers.data);
+    for (uint32_t b = 0; b < c->blocks.count && !c->failed && !out->failed; b++)
+        if (c->forward.data[b] == b)
+            emit_block(c, b);
+    emit_stubs(c);
+    for (uint32_t k = 0; k < c->fixups.count; k++)
+        x86_patch_near(out, c->fixups.data[k].field, c->labels.data[c->fixups.data[k].block]);
+    where->end = (uint32_t)out->size;
+    emit_data(c);
+    where->start = c->start;
+    where->frame_size = c->frame;
+    return !c->failed && !out->failed;
+}

@@ -1,0 +1,251 @@
+/* Parallel moves: what has to happen at once is put into an order, cycles are broken by exchanging
+ * registers or through the scratch register. */
+#include "target/x86_64/emit.h"
+
+#include <string.h>
+
+uint32_t stack_place(struct target_compiler *c, const struct vreg *v)
+{
+    uint32_t base = v->incoming ? c->frame + 8 : c->spill_base;
+    return PLACE_STACK + base + (uint32_t)v->slot;
+}
+
+static struct x86_mem stack_mem(uint32_t place)
+{
+    return (struct x86_mem){.base = RSP, .index = NO_REG, .disp = (int32_t)(place - PLACE_STACK)};
+}
+
+static void load_xmm(struct target_compiler *c, unsigned reg, const struct x86_mem *m,
+                     unsigned size)
+{
+    x86_rm(c->out, size == 16 ? X86(0, 1, 10) : size == 8 ? X86(f2, 1, 10) : X86(f3, 1, 10), reg,
+           m);
+}
+
+static void store_xmm(struct target_compiler *c, unsigned reg, const struct x86_mem *m,
+                      unsigned size)
+{
+    x86_rm(c->out, size == 16 ? X86(0, 1, 11) : size == 8 ? X86(f2, 1, 11) : X86(f3, 1, 11), reg,
+           m);
+}
+
+/* General registers are spilled whole, so that a zero-extended i32 may be read as an i64. */
+void emit_copy(struct target_compiler *c, uint32_t to, uint32_t from, bool xmm, unsigned size)
+{
+    if (to == from)
+        return;
+    if (to < PLACE_STACK && from < PLACE_STACK) {
+        if (is_xmm(to) && is_xmm(from))
+            x86_rr(c->out, X86(0, 1, 28), hw(to), hw(from));
+        else if (is_xmm(to))
+            x86_rr(c->out, X86(66, 1, 6e) | X86_W, hw(to), hw(from));
+        else if (is_xmm(from))
+            x86_rr(c->out, X86(66, 1, 7e) | X86_W, hw(from), hw(to));
+        else
+            x86_mov(c->out, size, hw(to), hw(from));
+    } else if (to < PLACE_STACK) {
+        struct x86_mem m = stack_mem(from);
+        if (is_xmm(to))
+            load_xmm(c, hw(to), &m, xmm ? size : 8);
+        else
+            x86_rm(c->out, X86(0, 0, 8b) | X86_W, hw(to), &m);
+    } else if (from < PLACE_STACK) {
+        struct x86_mem m = stack_mem(to);
+        if (is_xmm(from))
+            store_xmm(c, hw(from), &m, xmm ? size : 8);
+        else
+            x86_rm(c->out, X86(0, 0, 89) | X86_W, hw(from), &m);
+    } else {
+        /* push and pop count rsp as it is before and after themselves. */
+        for (uint32_t k = 0; k < (size == 16 ? 16u : 8u); k += 8) {
+            struct x86_mem m = stack_mem(from + k);
+            x86_rm(c->out, X86(0, 0, ff), 6, &m);
+            m = stack_mem(to + k);
+            x86_rm(c->out, X86(0, 0, 8f), 0, &m);
+        }
+    }
+}
+
+void emit_constant(struct target_compiler *c, uint32_t to, bool xmm, unsigned size, uint64_t imm,
+                   bool keep_flags)
+{
+    if (to >= PLACE_STACK) {
+        struct x86_mem m = stack_mem(to);
+        if ((int64_t)imm == (int32_t)imm) {
+            x86_rm(c->out, X86(0, 0, c7) | X86_W, 0, &m);
+            x86_u32(c->out, (uint32_t)imm);
+            return;
+        }
+        x86_rm(c->out, X86(0, 0, c7), 0, &m);
+        x86_u32(c->out, (uint32_t)imm);
+        m.disp += 4;
+        x86_rm(c->out, X86(0, 0, c7), 0, &m);
+        x86_u32(c->out, (uint32_t)(imm >> 32));
+    } else if (xmm) {
+        if (!imm) {
+            x86_rr(c->out, X86(0, 1, 57), hw(to), hw(to));
+            return;
+        }
+        struct x86_mem m = {.rip = true};
+        load_xmm(c, hw(to), &m, size);
+        pool_use(c, pool_add(c, size, imm, 0), 0);
+    } else if (!imm && !keep_flags) {
+        x86_rr(c->out, X86(0, 0, 31), hw(to), hw(to));
+    } else {
+        x86_mov_imm(c->out, hw(to), imm);
+    }
+}
+
+void pmove_add(struct target_compiler *c, uint32_t to, uint32_t from, bool xmm, unsigned size,
+               uint64_t imm)
+{
+    struct pmove move = {.to = to, .from = from, .xmm = xmm, .size = (uint8_t)size, .imm = imm};
+    if (to != from)
+        vec_push(c, c->pmoves, move);
+}
+
+/* Index of a place in c->readers and c->writers: registers, then 8-byte words of the stack. */
+static uint32_t word(uint32_t place)
+{
+    return place < PLACE_STACK ? place : PLACE_STACK + (place - PLACE_STACK) / 8;
+}
+
+static void count_reader(struct target_compiler *c, const struct pmove *move, uint32_t by)
+{
+    c->readers.data[word(move->from)] += by;
+    if (move->size == 16 && move->from >= PLACE_STACK)
+        c->readers.data[word(move->from) + 1] += by;
+}
+
+static bool is_read(struct target_compiler *c, const struct pmove *move)
+{
+    return c->readers.data[word(move->to)] ||
+           (move->size == 16 && move->to >= PLACE_STACK && c->readers.data[word(move->to) + 1]);
+}
+
+static void set_writer(struct target_compiler *c, const struct pmove *move, uint32_t value)
+{
+    c->writers.data[word(move->to)] = value;
+    if (move->size == 16 && move->to >= PLACE_STACK)
+        c->writers.data[word(move->to) + 1] = value;
+}
+
+/* Does move K and all that become possible thereby. */
+static void run_chain(struct target_compiler *c, uint32_t k, bool scratch_free)
+{
+    for (;;) {
+        struct pmove *move = &c->pmoves.data[k];
+        if (move->done || is_read(c, move) || !x86_reserve(c->out, X86_MAX_STEP))
+            return;
+        if (move->to >= PLACE_STACK && move->from >= PLACE_STACK && scratch_free) {
+            emit_copy(c, R_XMM15, move->from, true, move->size == 16 ? 16 : 8);
+            emit_copy(c, move->to, R_XMM15, true, move->size == 16 ? 16 : 8);
+        } else {
+            emit_copy(c, move->to, move->from, move->xmm, move->size);
+        }
+        move->done = true;
+        count_reader(c, move, (uint32_t)-1);
+        set_writer(c, move, 0);
+        uint32_t writer = c->writers.data[word(move->from)];
+        if (!writer && move->size == 16 && move->from >= PLACE_STACK)
+            writer = c->writers.data[word(move->from) + 1];
+        if (!writer)
+            return;
+        k = writer - 1;
+    }
+}
+
+/* K is part of a cycle. */
+static void break_cycle(struct target_compiler *c, uint32_t k)
+{
+    struct pmove *move = &c->pmoves.data[k];
+    uint32_t reader = k;
+    while (c->pmoves.data[reader].done || c->pmoves.data[reader].from != move->to) {
+        uint32_t writer = c->writers.data[word(c->pmoves.data[reader].from)];
+        if (!writer || writer - 1 == k) {
+            /* Round once without finding it (overlapping 16-byte slots): look everywhere. */
+            for (reader = 0; reader < c->pmoves.count; reader++)
+                if (!c->pmoves.data[reader].done && reader != k && c->pmoves.data[reader].from &&
+                    c->pmoves.data[reader].from == move->to)
+                    break;
+            if (reader == c->pmoves.count) {
+                c->failed = true;
+                return;
+            }
+            break;
+        }
+        reader = writer - 1;
+    }
+    struct pmove *other = &c->pmoves.data[reader];
+    bool registers = move->to < R_XMM0 && move->from < R_XMM0;
+    if (registers) {
+        x86_rr(c->out, X86(0, 0, 87) | X86_W, hw(move->to), hw(move->from));
+        /* What MOVE's place held is now where MOVE took its value from. */
+        move->done = true;
+        set_writer(c, move, 0);
+        count_reader(c, move, (uint32_t)-1);
+        count_reader(c, other, (uint32_t)-1);
+        other->from = move->from;
+        if (other->from == other->to) {
+            other->done = true;
+            set_writer(c, other, 0);
+        } else {
+            count_reader(c, other, 1);
+        }
+        return;
+    }
+    emit_copy(c, R_XMM15, move->to, true, other->size == 16 ? 16 : 8);
+    count_reader(c, other, (uint32_t)-1);
+    other->from = R_XMM15;
+    count_reader(c, other, 1);
+    run_chain(c, k, false);
+}
+
+void pmove_run(struct target_compiler *c, bool keep_flags)
+{
+    uint32_t n = c->pmoves.count;
+    for (uint32_t k = 0; k < n; k++) {
+        if (!c->pmoves.data[k].from)
+            continue;
+        count_reader(c, &c->pmoves.data[k], 1);
+        set_writer(c, &c->pmoves.data[k], k + 1);
+    }
+    for (uint32_t k = 0; k < n; k++)
+        if (c->pmoves.data[k].from)
+            run_chain(c, k, true);
+    for (uint32_t k = 0; k < n && !c->failed; k++) {
+        while (c->pmoves.data[k].from && !c->pmoves.data[k].done && !c->failed &&
+               x86_reserve(c->out, X86_MAX_STEP)) {
+            run_chain(c, k, true);
+            if (!c->pmoves.data[k].done)
+                break_cycle(c, k);
+        }
+        if (c->out->failed)
+            break;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        const struct pmove *move = &c->pmoves.data[k];
+        if (!move->from && x86_reserve(c->out, X86_MAX_STEP))
+            emit_constant(c, move->to, move->xmm, move->size, move->imm, keep_flags);
+    }
+    c->pmoves.count = 0;
+}
+
+void pmove_args(struct target_compiler *c, const struct mins *m, uint32_t pos)
+{
+    for (uint32_t k = 0; k < m->count; k++) {
+        const struct marg *arg = &c->args.data[m->list + k];
+        const struct vreg *v = vreg_at(c, arg->value);
+        uint32_t from = 0, to = arg->where;
+        if (!v->constant) {
+            from = place_at(c, arg->value, pos);
+            if (!from)
+                from = stack_place(c, v);
+        }
+        if (to >= ARG_INCOMING)
+            to = PLACE_STACK + c->frame + 8 + (to - ARG_INCOMING);
+        else if (to >= ARG_STACK)
+            to = PLACE_STACK + (to - ARG_STACK);
+        pmove_add(c, to, from, v->xmm, v->size, v->imm);
+    }
+}

@@ -1,0 +1,346 @@
+#include "target/x86_64/encode.h"
+#include "host.h"
+
+#include <string.h>
+
+/* Doubles an array until it holds NEED entries. */
+static bool grow(struct code_buffer *code, void **array, uint32_t *capacity, uint32_t need,
+                 size_t entry)
+{
+    if (need <= *capacity)
+        return true;
+    uint32_t fresh = *capacity ? *capacity * 2 : 256;
+    void *bigger = fresh < need ? NULL : wasm_host_realloc(*array, (size_t)fresh * entry);
+    if (!bigger) {
+        code->failed = true;
+        return false;
+    }
+    *array = bigger;
+    *capacity = fresh;
+    return true;
+}
+
+bool x86_reserve(struct code_buffer *code, size_t bytes)
+{
+    if (code->failed)
+        return false;
+    if (code->capacity - code->size >= bytes)
+        return true;
+    size_t fresh = code->capacity ? code->capacity * 2 : 65536;
+    while (fresh - code->size < bytes)
+        fresh *= 2;
+    /* rel32 must reach everything. */
+    uint8_t *bigger = fresh > (1u << 30) ? NULL : wasm_host_realloc(code->bytes, fresh);
+    if (!bigger) {
+        code->failed = true;
+        return false;
+    }
+    code->bytes = bigger;
+    code->capacity = fresh;
+    return true;
+}
+
+void x86_byte(struct code_buffer *code, unsigned byte)
+{
+    code->bytes[code->size++] = (uint8_t)byte;
+}
+
+void x86_u32(struct code_buffer *code, uint32_t value)
+{
+    memcpy(code->bytes + code->size, &value, 4);
+    code->size += 4;
+}
+
+void x86_u64(struct code_buffer *code, uint64_t value)
+{
+    memcpy(code->bytes + code->size, &value, 8);
+    code->size += 8;
+}
+
+static void escape(struct code_buffer *code, uint32_t op)
+{
+    unsigned map = op >> 8 & 0xff;
+    if (map) {
+        x86_byte(code, 0x0f);
+        if (map == 2)
+            x86_byte(code, 0x38);
+        else if (map == 3)
+            x86_byte(code, 0x3a);
+    }
+    x86_byte(code, op & 0xff);
+}
+
+static void legacy(struct code_buffer *code, uint32_t op, unsigned reg, unsigned x, unsigned b,
+                   bool byte)
+{
+    unsigned prefix = op >> 16 & 0xff;
+    if (prefix)
+        x86_byte(code, prefix);
+    unsigned rex = (op & X86_W ? 8u : 0) | (reg & 8) >> 1 | (x & 8) >> 2 | (b & 8) >> 3;
+    if (rex || byte)
+        x86_byte(code, 0x40 | rex);
+    escape(code, op);
+}
+
+static void modrm_mem(struct code_buffer *code, unsigned reg, const struct x86_mem *m)
+{
+    reg = (reg & 7) << 3;
+    if (m->rip) {
+        x86_byte(code, reg | 5);
+        x86_u32(code, (uint32_t)m->disp);
+        return;
+    }
+    if (m->base == NO_REG) {
+        x86_byte(code, reg | 4);
+        x86_byte(code, (unsigned)m->scale << 6 |
+                           (m->index == NO_REG ? 4u : (unsigned)(m->index & 7)) << 3 | 5);
+        x86_u32(code, (uint32_t)m->disp);
+        return;
+    }
+    unsigned mod = m->disp == 0 && (m->base & 7) != RBP ? 0
+                   : m->disp >= -128 && m->disp <= 127  ? 1
+                                                        : 2;
+    if (m->index == NO_REG && (m->base & 7) != RSP) {
+        x86_byte(code, mod << 6 | reg | (m->base & 7u));
+    } else {
+        x86_byte(code, mod << 6 | reg | 4);
+        unsigned index = m->index == NO_REG ? 4u : (unsigned)(m->index & 7);
+        x86_byte(code, (unsigned)m->scale << 6 | index << 3 | (m->base & 7u));
+    }
+    if (mod == 1)
+        x86_byte(code, (unsigned)m->disp & 0xff);
+    else if (mod == 2)
+        x86_u32(code, (uint32_t)m->disp);
+}
+
+static unsigned bits_of(unsigned reg)
+{
+    return reg == NO_REG ? 0 : reg;
+}
+
+void x86_rr(struct code_buffer *code, uint32_t op, unsigned reg, unsigned rm)
+{
+    bool byte = (op & X86_BYTE && reg >= 4 && reg < 8) || (op & X86_RBYTE && rm >= 4 && rm < 8);
+    legacy(code, op, reg, 0, rm, byte);
+    x86_byte(code, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+void x86_rm(struct code_buffer *code, uint32_t op, unsigned reg, const struct x86_mem *m)
+{
+    bool byte = op & X86_BYTE && reg >= 4 && reg < 8;
+    legacy(code, op, reg, bits_of(m->index), bits_of(m->base), byte);
+    modrm_mem(code, reg, m);
+}
+
+static void vex(struct code_buffer *code, uint32_t op, unsigned reg, unsigned vvvv, unsigned x,
+                unsigned b)
+{
+    unsigned prefix = op >> 16 & 0xff;
+    unsigned pp = prefix == 0x66 ? 1 : prefix == 0xf3 ? 2 : prefix == 0xf2 ? 3 : 0;
+    unsigned map = op >> 8 & 0xff;
+    if (map == 1 && !(op & X86_W) && !(x & 8) && !(b & 8)) {
+        x86_byte(code, 0xc5);
+        x86_byte(code, (reg & 8 ? 0u : 0x80u) | (~vvvv & 15) << 3 | pp);
+    } else {
+        x86_byte(code, 0xc4);
+        x86_byte(code, (reg & 8 ? 0u : 0x80u) | (x & 8 ? 0u : 0x40u) | (b & 8 ? 0u : 0x20u) | map);
+        x86_byte(code, (op & X86_W ? 0x80u : 0) | (~vvvv & 15) << 3 | pp);
+    }
+    x86_byte(code, op & 0xff);
+}
+
+void x86_vrr(struct code_buffer *code, uint32_t op, unsigned reg, unsigned vvvv, unsigned rm)
+{
+    vex(code, op, reg, vvvv, 0, rm);
+    x86_byte(code, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+void x86_vrm(struct code_buffer *code, uint32_t op, unsigned reg, unsigned vvvv,
+             const struct x86_mem *m)
+{
+    vex(code, op, reg, vvvv, bits_of(m->index), bits_of(m->base));
+    modrm_mem(code, reg, m);
+}
+
+static uint32_t wide(unsigned size)
+{
+    return size == 8 ? X86_W : 0;
+}
+
+void x86_mov(struct code_buffer *code, unsigned size, unsigned to, unsigned from)
+{
+    x86_rr(code, X86(0, 0, 8b) | wide(size), to, from);
+}
+
+/* Leaves the flags alone, so it can stand anywhere. */
+void x86_mov_imm(struct code_buffer *code, unsigned to, uint64_t value)
+{
+    if (value <= UINT32_MAX) {
+        if (to & 8)
+            x86_byte(code, 0x41);
+        x86_byte(code, 0xb8 | (to & 7));
+        x86_u32(code, (uint32_t)value);
+    } else if ((int64_t)value == (int32_t)value) {
+        x86_rr(code, X86(0, 0, c7) | X86_W, 0, to);
+        x86_u32(code, (uint32_t)value);
+    } else {
+        x86_byte(code, 0x48 | (to & 8) >> 3);
+        x86_byte(code, 0xb8 | (to & 7));
+        x86_u64(code, value);
+    }
+}
+
+void x86_load(struct code_buffer *code, unsigned size, unsigned to, unsigned base, int32_t disp)
+{
+    struct x86_mem m = {.base = (uint8_t)base, .index = NO_REG, .disp = disp};
+    x86_rm(code, X86(0, 0, 8b) | wide(size), to, &m);
+}
+
+void x86_store(struct code_buffer *code, unsigned size, unsigned base, int32_t disp, unsigned from)
+{
+    struct x86_mem m = {.base = (uint8_t)base, .index = NO_REG, .disp = disp};
+    x86_rm(code, X86(0, 0, 89) | wide(size), from, &m);
+}
+
+void x86_alu(struct code_buffer *code, unsigned size, unsigned digit, unsigned to, unsigned from)
+{
+    x86_rr(code, (digit << 3 | 3) | wide(size), to, from);
+}
+
+void x86_alu_imm(struct code_buffer *code, unsigned size, unsigned digit, unsigned to, int32_t imm)
+{
+    if (imm >= -128 && imm <= 127) {
+        x86_rr(code, X86(0, 0, 83) | wide(size), digit, to);
+        x86_byte(code, (unsigned)imm & 0xff);
+    } else if (to == RAX) {
+        if (size == 8)
+            x86_byte(code, 0x48);
+        x86_byte(code, digit << 3 | 5);
+        x86_u32(code, (uint32_t)imm);
+    } else {
+        x86_rr(code, X86(0, 0, 81) | wide(size), digit, to);
+        x86_u32(code, (uint32_t)imm);
+    }
+}
+
+void x86_alu_mem(struct code_buffer *code, unsigned size, unsigned digit, unsigned to,
+                 const struct x86_mem *m)
+{
+    x86_rm(code, (digit << 3 | 3) | wide(size), to, m);
+}
+
+void x86_push(struct code_buffer *code, unsigned reg)
+{
+    if (reg & 8)
+        x86_byte(code, 0x41);
+    x86_byte(code, 0x50 | (reg & 7));
+}
+
+void x86_pop(struct code_buffer *code, unsigned reg)
+{
+    if (reg & 8)
+        x86_byte(code, 0x41);
+    x86_byte(code, 0x58 | (reg & 7));
+}
+
+void x86_bswap(struct code_buffer *code, unsigned size, unsigned reg)
+{
+    if (size == 8 || reg & 8)
+        x86_byte(code, 0x40 | (size == 8 ? 8u : 0) | (reg & 8) >> 3);
+    x86_byte(code, 0x0f);
+    x86_byte(code, 0xc8 | (reg & 7));
+}
+
+void x86_call_mem(struct code_buffer *code, unsigned base, int32_t disp)
+{
+    struct x86_mem m = {.base = (uint8_t)base, .index = NO_REG, .disp = disp};
+    x86_rm(code, X86(0, 0, ff), 2, &m);
+}
+
+void x86_nops(struct code_buffer *code, unsigned bytes)
+{
+    static const uint8_t nops[9][9] = {
+        {0x90},
+        {0x66, 0x90},
+        {0x0f, 0x1f, 0x00},
+        {0x0f, 0x1f, 0x40, 0x00},
+        {0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},
+        {0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+    };
+    while (bytes) {
+        unsigned step = bytes > 9 ? 9 : bytes;
+        memcpy(code->bytes + code->size, nops[step - 1], step);
+        code->size += step;
+        bytes -= step;
+    }
+}
+
+uint32_t x86_jcc_short(struct code_buffer *code, unsigned cc)
+{
+    x86_byte(code, 0x70 | cc);
+    x86_byte(code, 0);
+    return (uint32_t)code->size - 1;
+}
+
+uint32_t x86_jmp_short(struct code_buffer *code)
+{
+    x86_byte(code, 0xeb);
+    x86_byte(code, 0);
+    return (uint32_t)code->size - 1;
+}
+
+uint32_t x86_jcc_near(struct code_buffer *code, unsigned cc)
+{
+    x86_byte(code, 0x0f);
+    x86_byte(code, 0x80 | cc);
+    x86_u32(code, 0);
+    return (uint32_t)code->size - 4;
+}
+
+uint32_t x86_jmp_near(struct code_buffer *code)
+{
+    x86_byte(code, 0xe9);
+    x86_u32(code, 0);
+    return (uint32_t)code->size - 4;
+}
+
+void x86_patch_short(struct code_buffer *code, uint32_t field)
+{
+    code->bytes[field] = (uint8_t)(code->size - field - 1);
+}
+
+void x86_patch_near(struct code_buffer *code, uint32_t field, uint32_t target)
+{
+    uint32_t distance = target - (field + 4);
+    memcpy(code->bytes + field, &distance, 4);
+}
+
+void code_trap_add(struct code_buffer *code, uint32_t offset, unsigned trap, uint32_t pos)
+{
+    void *array = code->traps;
+    if (!grow(code, &array, &code->trap_capacity, code->trap_count + 1, sizeof *code->traps))
+        return;
+    code->traps = array;
+    code->traps[code->trap_count++] = (struct code_trap){offset, trap, pos};
+}
+
+void code_site_add(struct code_buffer *code, uint32_t pos)
+{
+    void *array = code->sites;
+    if (!grow(code, &array, &code->site_capacity, code->site_count + 1, sizeof *code->sites))
+        return;
+    code->sites = array;
+    code->sites[code->site_count++] = (struct code_site){(uint32_t)code->size, pos};
+}
+
+void code_reloc_add(struct code_buffer *code, uint32_t offset, uint32_t func)
+{
+    void *array = code->relocs;
+    if (!grow(code, &array, &code->reloc_capacity, code->reloc_count + 1, sizeof *code->relocs))
+        return;
+    code->relocs = array;
+    code->relocs[code->reloc_count++] = (struct code_reloc){offset, func};
+}

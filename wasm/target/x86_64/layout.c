@@ -1,0 +1,103 @@
+/* The order of blocks in the code: reverse post-order, with each loop in one piece and what is cold
+ * at the end. */
+#include "target/x86_64/select.h"
+
+/* Chains of blocks per loop: entry b of the list for header h is followed by next[b]; a nested loop
+ * stands in its outer one's chain by its header, whose inside[] chain is walked there. */
+static bool loops_in_one_piece(struct target_compiler *c)
+{
+    struct ir_func *f = c->f;
+    uint32_t n = f->block_count;
+    if (!vec_reserve(c, c->work, (uint64_t)n * 4 + 4) || !vec_reserve(c, c->order, n))
+        return false;
+    uint32_t *next = c->work.data, *first = next + n + 1, *last = first + n + 1,
+             *stack = last + n + 1;
+    /* Slot n of first and last is the function itself. */
+    for (uint32_t i = 0; i <= n; i++)
+        first[i] = last[i] = next[i] = IR_NONE;
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        ir_block_ref b = f->order[i];
+        bool header = f->blocks[b].flags & IR_BLOCK_LOOP_HEADER;
+        ir_block_ref loop = header ? f->blocks[b].outer_loop : f->blocks[b].loop;
+        uint32_t chain = loop == IR_NONE ? n : loop;
+        if (last[chain] == IR_NONE)
+            first[chain] = b;
+        else
+            next[last[chain]] = b;
+        last[chain] = b;
+    }
+    uint32_t depth = 0, at = first[n];
+    c->order.count = 0;
+    while (at != IR_NONE || depth) {
+        if (at == IR_NONE) {
+            at = next[stack[--depth]];
+            continue;
+        }
+        c->order.data[c->order.count++] = at;
+        if (f->blocks[at].flags & IR_BLOCK_LOOP_HEADER && first[at] != IR_NONE) {
+            stack[depth++] = at;
+            at = first[at];
+        } else {
+            at = next[at];
+        }
+    }
+    return true;
+}
+
+static bool leads_to_trap(const struct ir_func *f, ir_block_ref b)
+{
+    return f->ins[f->blocks[b].last].op == IR_TRAP;
+}
+
+bool layout_blocks(struct target_compiler *c)
+{
+    struct ir_func *f = c->f;
+    if (!loops_in_one_piece(c))
+        return false;
+    uint32_t n = c->order.count;
+    if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, n))
+        return false;
+    /* Cold is what the front end says, what traps, and what such a block dominates, so that
+     * definitions keep standing before their uses. */
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        struct ir_block *b = &f->blocks[f->order[i]];
+        if (i && (leads_to_trap(f, f->order[i]) || f->blocks[b->idom].flags & IR_BLOCK_COLD))
+            b->flags |= IR_BLOCK_COLD;
+        if (!i)
+            b->flags &= (uint16_t)~IR_BLOCK_COLD;
+    }
+    c->blocks.count = n;
+    uint32_t place = 0;
+    for (int cold = 0; cold < 2; cold++) {
+        for (uint32_t i = 0; i < n; i++) {
+            ir_block_ref b = c->order.data[i];
+            const struct ir_block *from = &f->blocks[b];
+            if (!!(from->flags & IR_BLOCK_COLD) != cold)
+                continue;
+            c->place.data[b] = place;
+            c->blocks.data[place++] = (struct mblock){
+                .ir = b,
+                .depth = from->loop_depth,
+                .cold = cold,
+                .header = from->flags & IR_BLOCK_LOOP_HEADER,
+            };
+        }
+    }
+    c->targets.count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct mblock *b = &c->blocks.data[i];
+        const struct ir_block *from = &f->blocks[b->ir];
+        if (!vec_reserve(c, c->targets,
+                         (uint64_t)c->targets.count + from->succ_count + from->pred_count))
+            return false;
+        b->succs = c->targets.count;
+        b->succ_count = from->succ_count;
+        for (uint32_t k = 0; k < from->succ_count; k++)
+            c->targets.data[c->targets.count++] = c->place.data[ir_succs(f, b->ir)[k]];
+        b->preds = c->targets.count;
+        b->pred_count = from->pred_count;
+        for (uint32_t k = 0; k < from->pred_count; k++)
+            c->targets.data[c->targets.count++] = c->place.data[ir_preds(f, b->ir)[k]];
+    }
+    return true;
+}

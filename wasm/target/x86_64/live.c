@@ -1,0 +1,334 @@
+/* Liveness: where each virtual register lives, as ranges of positions, which are live at the start
+ * of which block, and where real registers are taken. Each register's life is found by walking from
+ * its uses up to its definition, so the time is that of the answer's size, whatever the shape of the
+ * control flow. */
+#include "target/x86_64/mir.h"
+
+#include <string.h>
+
+mreg phi_leader(struct target_compiler *c, mreg r)
+{
+    while (vreg_at(c, r)->phi_group) {
+        uint32_t up = vreg_at(c, r)->phi_group;
+        if (vreg_at(c, up)->phi_group)
+            vreg_at(c, r)->phi_group = vreg_at(c, up)->phi_group;
+        r = up;
+    }
+    return r;
+}
+
+static void define(struct target_compiler *c, mreg r, uint32_t pos)
+{
+    struct vreg *v = vreg_at(c, r);
+    if (v->start == UINT32_MAX) {
+        v->start = pos;
+        vec_push(c, c->defs, r);
+    }
+    v->def = pos;
+}
+
+static void fix(struct target_compiler *c, mreg r, uint32_t from, uint32_t to)
+{
+    uint32_t n = c->fixed[r].count;
+    if (n && c->fixed[r].data[n - 1].to >= from) {
+        if (to > c->fixed[r].data[n - 1].to)
+            c->fixed[r].data[n - 1].to = to;
+        return;
+    }
+    struct range range = {from, to};
+    vec_push(c, c->fixed[r], range);
+}
+
+static void hint_move(struct target_compiler *c, const struct mins *m)
+{
+    if (m->dst >= FIRST_VREG) {
+        struct vreg *to = vreg_at(c, m->dst);
+        if (!to->hint)
+            to->hint = m->a;
+        if (m->a >= FIRST_VREG && !vreg_at(c, m->a)->hint2)
+            vreg_at(c, m->a)->hint2 = m->dst;
+    }
+}
+
+/* Definitions in order, and the life of real registers. */
+static void scan_defs(struct target_compiler *c)
+{
+    uint32_t written[REG_COUNT] = {0};
+    for (uint32_t b = 0; b < c->blocks.count; b++) {
+        const struct mblock *block = &c->blocks.data[b];
+        for (ir_ref r = c->f->blocks[block->ir].first; r && c->f->ins[r].op == IR_PHI;
+             r = c->f->ins[r].next)
+            define(c, c->values.data[r], 2 * block->first);
+        for (uint32_t i = block->first; i < block->end; i++) {
+            const struct mins *m = &c->ins.data[i];
+            const struct mop_info *info = &mop_info[m->op];
+            c->block_of.data[i] = b;
+            if (info->a == USE_TEMP && m->a)
+                define(c, m->a, 2 * i);
+            if (info->b == USE_TEMP && m->b)
+                define(c, m->b, 2 * i);
+            if (m->dst >= FIRST_VREG) {
+                define(c, m->dst, info->dst == DEF_EARLY ? 2 * i : 2 * i + 1);
+                vreg_at(c, m->dst)->def = 2 * i + 1;
+            }
+            switch (m->op) {
+            case M_MOV:
+                hint_move(c, m);
+                if (m->a && m->a < FIRST_VREG)
+                    fix(c, m->a, written[m->a], 2 * i + 1);
+                if (m->dst < FIRST_VREG)
+                    written[m->dst] = 2 * i + 1;
+                break;
+            case M_DIV:
+                fix(c, R_RAX, written[R_RAX], 2 * i + 2);
+                fix(c, R_RDX, 2 * i, 2 * i + 2);
+                written[R_RAX] = written[R_RDX] = 2 * i + 1;
+                break;
+            case M_SHIFT_CL: fix(c, R_RCX, written[R_RCX], 2 * i + 1); break;
+            case M_FUNC:
+                fix(c, R_RAX, 2 * i, 2 * i + 2);
+                fix(c, R_RDI, 2 * i, 2 * i + 2);
+                written[R_RAX] = written[R_RDI] = 2 * i;
+                break;
+            case M_CALL_RDI:
+                fix(c, R_RAX, written[R_RAX], 2 * i + 1);
+                fix(c, R_RDI, written[R_RDI], 2 * i + 1);
+                /* fallthrough */
+            case M_CALL: case M_CALL_IMPORT: case M_CALL_HELPER:
+                vec_push(c, c->clobbers, 2 * i + 1);
+                written[R_RAX] = written[R_RDX] = 2 * i + 1;
+                written[R_XMM0] = written[R_XMM0 + 1] = 2 * i + 1;
+                break;
+            default: break;
+            }
+        }
+    }
+}
+
+static void use_add(struct target_compiler *c, mreg r, uint32_t pos, unsigned kind, unsigned hint,
+                    unsigned depth)
+{
+    if (r < FIRST_VREG)
+        return;
+    struct vreg *v = vreg_at(c, r);
+    if (v->constant)
+        return;
+    struct use use = {.pos = pos,
+                      .kind = (uint8_t)kind,
+                      .hint = (uint8_t)hint,
+                      .depth = (uint16_t)depth,
+                      .next = v->uses};
+    if (vec_push(c, c->use_nodes, use))
+        v->uses = c->use_nodes.count - 1;
+}
+
+static bool has_args(const struct mins *m)
+{
+    return m->op == M_RET || (m->op >= M_CALL && m->op <= M_CALL_RDI);
+}
+
+static void uses_of(struct target_compiler *c, uint32_t i, unsigned depth)
+{
+    const struct mins *m = &c->ins.data[i];
+    const struct mop_info *info = &mop_info[m->op];
+    uint32_t pos = 2 * i;
+    /* Backwards: what is written comes first. */
+    if (m->dst >= FIRST_VREG) {
+        unsigned kind = m->op == M_MOV ? USE_ANY : USE_REG;
+        use_add(c, m->dst, info->dst == DEF_EARLY ? pos : pos + 1, kind, 0, depth);
+        if (info->dst == DEF_EARLY)
+            use_add(c, m->dst, pos + 1, USE_NONE, 0, depth);
+    }
+    if (has_args(m)) {
+        for (uint32_t k = 0; k < m->count; k++) {
+            const struct marg *arg = &c->args.data[m->list + k];
+            use_add(c, arg->value, pos, USE_ANY, arg->where < REG_COUNT ? arg->where : 0, depth);
+        }
+    }
+    if (info->a == USE_TEMP)
+        use_add(c, m->a, pos + 1, USE_NONE, 0, depth);
+    if (info->b == USE_TEMP)
+        use_add(c, m->b, pos + 1, USE_NONE, 0, depth);
+    if (m->a) {
+        unsigned hint = m->op == M_MOV && m->dst < FIRST_VREG ? m->dst : 0;
+        use_add(c, m->a, pos, info->a == USE_TEMP ? USE_REG : info->a, hint, depth);
+    }
+    if (m->b) {
+        /* One memory operand per instruction. */
+        unsigned kind = info->b == USE_TEMP || m->base || m->index ? USE_REG : info->b;
+        use_add(c, m->b, pos, kind, 0, depth);
+    }
+    if (m->base)
+        use_add(c, m->base, pos, USE_REG, 0, depth);
+    if (m->index)
+        use_add(c, m->index, pos, USE_REG, 0, depth);
+    if (info->dst == DEF_MODIFY)
+        use_add(c, m->dst, pos, USE_REG, 0, depth);
+}
+
+static void scan_uses(struct target_compiler *c)
+{
+    for (uint32_t b = c->blocks.count; b-- > 0;) {
+        const struct mblock *block = &c->blocks.data[b];
+        for (uint32_t k = 0; k < block->phi_count; k++) {
+            const struct marg *arg = &c->args.data[block->phis + k];
+            if (vreg_at(c, arg->value)->constant)
+                continue;
+            use_add(c, arg->value, 2 * block->end, USE_NONE, 0, block->depth);
+            mreg a = phi_leader(c, arg->value), p = phi_leader(c, arg->where);
+            if (a != p)
+                vreg_at(c, a)->phi_group = p;
+        }
+        for (uint32_t i = block->end; i-- > block->first;)
+            uses_of(c, i, block->depth);
+    }
+}
+
+static void sort_u32(uint32_t *a, uint32_t n)
+{
+    /* Shell's: short lists mostly, and no bad case worth fearing. */
+    uint32_t gap = 1;
+    while (gap < n / 3)
+        gap = gap * 3 + 1;
+    for (; gap; gap /= 3) {
+        for (uint32_t i = gap; i < n; i++) {
+            uint32_t value = a[i], k = i;
+            for (; k >= gap && a[k - gap] > value; k -= gap)
+                a[k] = a[k - gap];
+            a[k] = value;
+        }
+    }
+}
+
+static bool touch(struct target_compiler *c, mreg r, uint32_t b, uint32_t reach)
+{
+    if (c->stamps.data[b] == r) {
+        if (reach > c->reach.data[b])
+            c->reach.data[b] = reach;
+        return true;
+    }
+    c->stamps.data[b] = r;
+    c->reach.data[b] = reach;
+    return vec_push(c, c->work, b);
+}
+
+static void range_add(struct target_compiler *c, uint32_t first, uint32_t from, uint32_t to)
+{
+    uint32_t n = c->ranges.count;
+    if (n > first && c->ranges.data[n - 1].to >= from) {
+        if (to > c->ranges.data[n - 1].to)
+            c->ranges.data[n - 1].to = to;
+        return;
+    }
+    struct range range = {from, to};
+    vec_push(c, c->ranges, range);
+}
+
+/* Finds where R lives; adds (block, R) to c->sort for each block at whose start it is live. */
+static void live_one(struct target_compiler *c, mreg r)
+{
+    struct vreg *v = vreg_at(c, r);
+    uint32_t def_block = 0;
+    if (v->start / 2 < c->ins.count)
+        def_block = c->block_of.data[v->start / 2];
+    uint32_t def_end = v->start + 1;
+    uint32_t use_first = c->uses.count;
+    c->work.count = 0;
+    for (uint32_t u = v->uses; u; u = c->use_nodes.data[u].next) {
+        struct use use = c->use_nodes.data[u];
+        bool at_end = use.kind == USE_NONE && !(use.pos & 1);
+        uint32_t b = c->block_of.data[at_end ? use.pos / 2 - 1 : use.pos / 2];
+        uint32_t reach = at_end ? use.pos : use.pos + 1;
+        if (b == def_block) {
+            if (reach > def_end)
+                def_end = reach;
+        } else {
+            touch(c, r, b, reach);
+        }
+        if (use.kind != USE_NONE)
+            vec_push(c, c->uses, use);
+    }
+    for (uint32_t k = 0; k < c->work.count && !c->failed; k++) {
+        const struct mblock *block = &c->blocks.data[c->work.data[k]];
+        for (uint32_t i = 0; i < block->pred_count; i++) {
+            uint32_t p = c->targets.data[block->preds + i];
+            uint32_t end = 2 * c->blocks.data[p].end;
+            if (p == def_block)
+                def_end = end;
+            else
+                touch(c, r, p, end);
+        }
+    }
+    if (c->failed)
+        return;
+    sort_u32(c->work.data, c->work.count);
+    uint32_t range_first = c->ranges.count;
+    range_add(c, range_first, v->start, def_end);
+    for (uint32_t k = 0; k < c->work.count; k++) {
+        uint32_t b = c->work.data[k];
+        range_add(c, range_first, 2 * c->blocks.data[b].first, c->reach.data[b]);
+        c->blocks.data[b].live_count++;
+        vec_push(c, c->sort, (uint64_t)b << 32 | r);
+    }
+    if (c->failed)
+        return;
+    v->end = c->ranges.data[c->ranges.count - 1].to;
+    struct interval it = {
+        .vreg = r,
+        .start = v->start,
+        .end = v->end,
+        .range = range_first,
+        .range_end = c->ranges.count,
+        .use = use_first,
+        .use_end = c->uses.count,
+    };
+    if (vec_push(c, c->intervals, it))
+        v->interval = c->intervals.count - 1;
+}
+
+bool live_build(struct target_compiler *c)
+{
+    c->live.count = c->use_nodes.count = c->uses.count = c->ranges.count = 0;
+    c->intervals.count = c->clobbers.count = c->defs.count = c->sort.count = 0;
+    for (unsigned r = 0; r < REG_COUNT; r++)
+        c->fixed[r].count = 0;
+    uint32_t blocks = c->blocks.count;
+    if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
+        !vec_reserve(c, c->stamps, blocks) || !vec_reserve(c, c->reach, blocks))
+        return false;
+    memset(c->stamps.data, 0, blocks * sizeof *c->stamps.data);
+    /* Entry 0 of these means none. */
+    struct use no_use = {0};
+    struct interval no_interval = {0};
+    vec_push(c, c->use_nodes, no_use);
+    vec_push(c, c->intervals, no_interval);
+    for (uint32_t i = 0; i < c->vregs.count; i++) {
+        struct vreg *v = &c->vregs.data[i];
+        v->start = UINT32_MAX;
+        if (v->incoming)
+            define(c, FIRST_VREG + i, 0);
+    }
+    scan_defs(c);
+    if (c->failed)
+        return false;
+    scan_uses(c);
+    for (uint32_t i = 0; i < c->defs.count && !c->failed; i++)
+        live_one(c, c->defs.data[i]);
+    if (c->failed)
+        return false;
+    /* By block. */
+    uint32_t total = 0;
+    for (uint32_t b = 0; b < blocks; b++) {
+        c->blocks.data[b].live = total;
+        total += c->blocks.data[b].live_count;
+        c->blocks.data[b].live_count = 0;
+    }
+    if (!vec_reserve(c, c->live, total) || !vec_reserve(c, c->live_place, total))
+        return false;
+    c->live.count = total;
+    for (uint32_t i = 0; i < c->sort.count; i++) {
+        struct mblock *b = &c->blocks.data[c->sort.data[i] >> 32];
+        c->live.data[b->live + b->live_count++] = (uint32_t)c->sort.data[i];
+    }
+    return true;
+}

@@ -1,0 +1,526 @@
+/* Register allocation: linear scan over live ranges with holes, splitting and second chances
+ * (Wimmer and Mössenböck 2005; on SSA form, Wimmer and Franz 2010). Intervals are taken by start.
+ * Each gets a register free for all of it, or for its first part, or takes one from whom needs it
+ * latest; who loses is split where the control flow is coldest and stays in memory until the next
+ * use that wants a register. */
+#include "target/x86_64/mir.h"
+
+#include <string.h>
+
+#define FOREVER UINT32_MAX
+
+/* In order of preference: short encodings first, saved ones last. */
+static const uint8_t gpr_order[] = {R_RAX, R_RCX, R_RDX, R_RSI, R_RDI, R_R8,  R_R9,
+                                    R_R10, R_R11, R_RBX, R_RBP, R_R12, R_R13};
+static const uint8_t xmm_order[] = {R_XMM0,      R_XMM0 + 1,  R_XMM0 + 2,  R_XMM0 + 3,
+                                    R_XMM0 + 4,  R_XMM0 + 5,  R_XMM0 + 6,  R_XMM0 + 7,
+                                    R_XMM0 + 8,  R_XMM0 + 9,  R_XMM0 + 10, R_XMM0 + 11,
+                                    R_XMM0 + 12, R_XMM0 + 13, R_XMM0 + 14};
+
+struct scan {
+    struct target_compiler *c;
+    uint32_t position;
+    uint32_t active[REG_COUNT];      /* interval living in the register now, 0 none */
+    uint32_t inactive;               /* chain of those in a hole */
+    uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
+    uint32_t clobber_cursor;
+    uint32_t until[REG_COUNT]; /* of the current interval: free until / next use at */
+    uint32_t block[REG_COUNT]; /* … taken for good from */
+};
+
+static bool callee_saved(unsigned r)
+{
+    return r == R_RBX || r == R_RBP || r == R_R12 || r == R_R13;
+}
+
+static struct interval *at(struct scan *s, uint32_t i)
+{
+    return &s->c->intervals.data[i];
+}
+
+/* Heap of split parts by start. */
+static void heap_push(struct scan *s, uint32_t i)
+{
+    struct target_compiler *c = s->c;
+    if (!vec_push(c, c->heap, i))
+        return;
+    uint32_t *heap = c->heap.data, k = c->heap.count - 1;
+    while (k && at(s, heap[(k - 1) / 2])->start > at(s, i)->start) {
+        heap[k] = heap[(k - 1) / 2];
+        k = (k - 1) / 2;
+    }
+    heap[k] = i;
+}
+
+static uint32_t heap_pop(struct scan *s)
+{
+    uint32_t *heap = s->c->heap.data, top = heap[0], last = heap[--s->c->heap.count];
+    uint32_t n = s->c->heap.count, k = 0;
+    for (;;) {
+        uint32_t child = 2 * k + 1;
+        if (child >= n)
+            break;
+        if (child + 1 < n && at(s, heap[child + 1])->start < at(s, heap[child])->start)
+            child++;
+        if (at(s, heap[child])->start >= at(s, last)->start)
+            break;
+        heap[k] = heap[child];
+        k = child;
+    }
+    if (n)
+        heap[k] = last;
+    return top;
+}
+
+/* Ranges are shared between parts; start and end cut them. */
+static uint32_t range_from(struct scan *s, const struct interval *it, uint32_t k)
+{
+    uint32_t from = s->c->ranges.data[k].from;
+    return from < it->start ? it->start : from;
+}
+
+static uint32_t range_to(struct scan *s, const struct interval *it, uint32_t k)
+{
+    uint32_t to = s->c->ranges.data[k].to;
+    return to > it->end ? it->end : to;
+}
+
+static uint32_t intersect(struct scan *s, const struct interval *a, const struct interval *b)
+{
+    uint32_t i = a->range, k = b->range;
+    while (i < a->range_end && k < b->range_end) {
+        uint32_t a_from = range_from(s, a, i), a_to = range_to(s, a, i);
+        uint32_t b_from = range_from(s, b, k), b_to = range_to(s, b, k);
+        if (a_to <= b_from)
+            i++;
+        else if (b_to <= a_from)
+            k++;
+        else
+            return a_from > b_from ? a_from : b_from;
+    }
+    return FOREVER;
+}
+
+static uint32_t intersect_fixed(struct scan *s, const struct interval *it, unsigned reg)
+{
+    const struct range *fixed = s->c->fixed[reg].data;
+    uint32_t n = s->c->fixed[reg].count, k = s->fixed_cursor[reg], i = it->range;
+    while (k < n && i < it->range_end) {
+        uint32_t from = range_from(s, it, i), to = range_to(s, it, i);
+        if (to <= fixed[k].from)
+            i++;
+        else if (fixed[k].to <= from)
+            k++;
+        else
+            return from > fixed[k].from ? from : fixed[k].from;
+    }
+    return FOREVER;
+}
+
+/* The first call IT lives across. */
+static uint32_t intersect_calls(struct scan *s, const struct interval *it)
+{
+    const uint32_t *calls = s->c->clobbers.data;
+    uint32_t n = s->c->clobbers.count, low = s->clobber_cursor;
+    for (uint32_t i = it->range; i < it->range_end; i++) {
+        uint32_t from = range_from(s, it, i), to = range_to(s, it, i), high = n;
+        while (low < high) {
+            uint32_t middle = low + (high - low) / 2;
+            if (calls[middle] < from)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low == n)
+            break;
+        if (calls[low] < to)
+            return calls[low];
+    }
+    return FOREVER;
+}
+
+/* Parts of the work that look at the control flow. */
+static uint32_t weight_at(struct target_compiler *c, uint32_t block)
+{
+    const struct mblock *b = &c->blocks.data[block];
+    return b->cold ? 0 : b->depth + 1u;
+}
+
+/* Where in (LOW, HIGH] to split: the latest place where the control flow is coldest; even. */
+static uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high)
+{
+    uint32_t best = high & ~1u;
+    if (high / 2 >= c->ins.count)
+        return best;
+    uint32_t to = c->block_of.data[high / 2], from = c->block_of.data[low / 2];
+    uint32_t lowest = weight_at(c, to);
+    for (uint32_t b = to, steps = 0; b > from && steps < 64 && lowest; b--, steps++) {
+        /* Splitting at the start of b puts the moves on the edges into it. */
+        uint32_t before = weight_at(c, b - 1), here = weight_at(c, b);
+        uint32_t cost = before < here ? before : here;
+        uint32_t place = 2 * c->blocks.data[b].first;
+        if (cost < lowest && place > low) {
+            lowest = cost;
+            best = place;
+        }
+    }
+    return best;
+}
+
+/* Cuts IT at POS (or at the end of the hole POS lies in); the new part is not yet anywhere. */
+static uint32_t split(struct scan *s, uint32_t i, uint32_t pos)
+{
+    struct target_compiler *c = s->c;
+    if (!vec_reserve(c, c->intervals, (uint64_t)c->intervals.count + 1))
+        return 0;
+    uint32_t n = c->intervals.count++;
+    struct interval *it = at(s, i), *part = at(s, n);
+    *part = *it;
+    part->start = pos;
+    while (part->range < part->range_end && c->ranges.data[part->range].to <= pos)
+        part->range++;
+    if (part->range < part->range_end && c->ranges.data[part->range].from > pos)
+        part->start = c->ranges.data[part->range].from;
+    it->end = pos;
+    if (part->range > it->range && part->start != pos)
+        it->end = c->ranges.data[part->range - 1].to;
+    bool straddles = part->range < part->range_end && c->ranges.data[part->range].from < pos;
+    it->range_end = part->range + straddles;
+    while (part->use < part->use_end && c->uses.data[part->use].pos < pos)
+        part->use++;
+    it->use_end = part->use;
+    part->reg = 0;
+    part->split = true;
+    it->next = n;
+    return n;
+}
+
+/* Next use at or after POS that would like a register. */
+static uint32_t next_use(struct scan *s, const struct interval *it, uint32_t pos)
+{
+    for (uint32_t u = it->use; u < it->use_end; u++) {
+        const struct use *use = &s->c->uses.data[u];
+        if (use->pos >= pos && use->kind >= USE_MEM)
+            return use->pos;
+    }
+    return FOREVER;
+}
+
+/* The last use before POS, or the start: splitting before it would leave it without the register. */
+static uint32_t latest_use(struct scan *s, const struct interval *it, uint32_t pos)
+{
+    uint32_t last = it->start, def = vreg_at(s->c, it->vreg)->def;
+    for (uint32_t u = it->use; u < it->use_end && s->c->uses.data[u].pos < pos; u++)
+        if (s->c->uses.data[u].pos > last)
+            last = s->c->uses.data[u].pos;
+    if (def > last && def < pos)
+        last = def;
+    return last;
+}
+
+/* The same for an even split place: operands of the instruction that POS is the end of come after. */
+static uint32_t last_use(struct scan *s, const struct interval *it, uint32_t pos)
+{
+    uint32_t last = latest_use(s, it, pos);
+    return (last & ~1u) < (pos & ~1u) ? last : (pos & ~1u) - 1;
+}
+
+/* Interval I lives in memory from its start until a use needs a register. */
+static void to_memory(struct scan *s, uint32_t i)
+{
+    struct target_compiler *c = s->c;
+    struct interval *it = at(s, i);
+    it->reg = 0;
+    uint32_t depth = it->start / 2 < c->ins.count
+                         ? c->blocks.data[c->block_of.data[it->start / 2]].depth
+                         : 0;
+    for (uint32_t u = it->use; u < it->use_end; u++) {
+        const struct use *use = &c->uses.data[u];
+        bool wants = use->kind == USE_REG || (use->kind == USE_MEM && use->depth > depth);
+        if (!wants || use->pos < it->start)
+            continue;
+        uint32_t low = it->start > s->position ? it->start : s->position;
+        uint32_t pos = split_place(c, low, use->pos);
+        if (pos <= low) { /* no room for a reload: cannot happen with enough registers */
+            c->failed = true;
+            return;
+        }
+        uint32_t part = split(s, i, pos);
+        if (part)
+            heap_push(s, part);
+        return;
+    }
+}
+
+/* Takes the register away from I at the current position. */
+static void evict(struct scan *s, uint32_t i)
+{
+    struct target_compiler *c = s->c;
+    struct interval *it = at(s, i);
+    uint32_t pos = s->position, last = latest_use(s, it, pos);
+    uint32_t better = last < pos ? split_place(c, last, pos) : pos;
+    if (better > last && better < pos && better > it->start)
+        pos = better;
+    if (pos <= it->start) { /* it started here and has not been used */
+        to_memory(s, i);
+        return;
+    }
+    uint32_t part = split(s, i, pos);
+    if (part)
+        to_memory(s, part);
+}
+
+static void advance(struct scan *s)
+{
+    struct target_compiler *c = s->c;
+    uint32_t pos = s->position;
+    for (unsigned r = 1; r < REG_COUNT; r++) {
+        while (s->fixed_cursor[r] < c->fixed[r].count &&
+               c->fixed[r].data[s->fixed_cursor[r]].to <= pos)
+            s->fixed_cursor[r]++;
+        uint32_t i = s->active[r];
+        if (!i)
+            continue;
+        struct interval *it = at(s, i);
+        while (it->range < it->range_end && c->ranges.data[it->range].to <= pos)
+            it->range++;
+        if (it->end <= pos || it->range == it->range_end) {
+            s->active[r] = 0;
+        } else if (c->ranges.data[it->range].from > pos) {
+            s->active[r] = 0;
+            it->link = s->inactive;
+            s->inactive = i;
+        }
+    }
+    uint32_t still = 0;
+    for (uint32_t i = s->inactive, next; i; i = next) {
+        struct interval *it = at(s, i);
+        next = it->link;
+        while (it->range < it->range_end && c->ranges.data[it->range].to <= pos)
+            it->range++;
+        if (it->end <= pos || it->range == it->range_end)
+            continue;
+        if (c->ranges.data[it->range].from <= pos) {
+            s->active[it->reg] = i;
+            continue;
+        }
+        it->link = still;
+        still = i;
+    }
+    s->inactive = still;
+    while (s->clobber_cursor < c->clobbers.count && c->clobbers.data[s->clobber_cursor] < pos)
+        s->clobber_cursor++;
+}
+
+static void occupy(struct scan *s, uint32_t i, unsigned reg)
+{
+    struct target_compiler *c = s->c;
+    struct interval *it = at(s, i);
+    it->reg = (uint8_t)reg;
+    vreg_at(c, it->vreg)->last_reg = (uint8_t)reg;
+    s->active[reg] = i;
+    c->used_regs |= 1u << (reg - 1);
+    if (!it->split || !vreg_at(c, phi_leader(c, it->vreg))->group_reg)
+        vreg_at(c, phi_leader(c, it->vreg))->group_reg = (uint8_t)reg;
+}
+
+/* The register a hint stands for now; 0 unknown. */
+static unsigned hint_reg(struct scan *s, mreg hint)
+{
+    if (hint < FIRST_VREG)
+        return hint;
+    const struct vreg *v = vreg_at(s->c, hint);
+    return v->last_reg ? v->last_reg : vreg_at(s->c, phi_leader(s->c, hint))->group_reg;
+}
+
+static unsigned collect_hints(struct scan *s, uint32_t i, uint8_t hints[8])
+{
+    struct target_compiler *c = s->c;
+    const struct interval *it = at(s, i);
+    const struct vreg *v = vreg_at(c, it->vreg);
+    unsigned n = 0;
+    if (it->split)
+        hints[n++] = v->last_reg; /* where an earlier part was */
+    hints[n++] = vreg_at(c, phi_leader(c, it->vreg))->group_reg;
+    for (uint32_t u = it->use; u < it->use_end && u < it->use + 4; u++)
+        if (c->uses.data[u].hint) {
+            hints[n++] = c->uses.data[u].hint;
+            break;
+        }
+    if (v->hint2)
+        hints[n++] = (uint8_t)hint_reg(s, v->hint2);
+    if (v->hint)
+        hints[n++] = (uint8_t)hint_reg(s, v->hint);
+    if (v->hint2 >= FIRST_VREG)
+        hints[n++] = vreg_at(c, phi_leader(c, v->hint2))->group_reg;
+    return n;
+}
+
+static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned count)
+{
+    struct target_compiler *c = s->c;
+    const struct interval *it = at(s, i);
+    uint32_t call = c->clobbers.count ? intersect_calls(s, it) : FOREVER;
+    for (unsigned k = 0; k < count; k++) {
+        unsigned r = order[k];
+        s->until[r] = 0;
+        if (s->active[r])
+            continue;
+        uint32_t until = c->fixed[r].count ? intersect_fixed(s, it, r) : FOREVER;
+        if (call < until && !callee_saved(r))
+            until = call;
+        s->until[r] = until;
+    }
+    if (it->split) {
+        /* Lives that began in SSA form at their definition meet nothing that is in a hole there. */
+        for (uint32_t k = s->inactive; k; k = at(s, k)->link) {
+            const struct interval *other = at(s, k);
+            if (!s->until[other->reg] || is_xmm(other->reg) != (order == xmm_order))
+                continue;
+            uint32_t until = intersect(s, it, other);
+            if (until < s->until[other->reg])
+                s->until[other->reg] = until;
+        }
+    }
+    uint8_t hints[8];
+    unsigned n = collect_hints(s, i, hints), reg = 0;
+    for (unsigned k = 0; k < n && !reg; k++)
+        if (hints[k] && is_xmm(hints[k]) == (order == xmm_order) && s->until[hints[k]] >= it->end)
+            reg = hints[k];
+    for (unsigned k = 0; k < count && !reg; k++) {
+        unsigned r = order[k];
+        if (s->until[r] >= it->end && (!callee_saved(r) || c->used_regs >> (r - 1) & 1))
+            reg = r;
+    }
+    for (unsigned k = 0; k < count && !reg; k++)
+        if (s->until[order[k]] >= it->end)
+            reg = order[k];
+    if (reg) {
+        occupy(s, i, reg);
+        return true;
+    }
+    uint32_t best = 0;
+    for (unsigned k = 0; k < count; k++)
+        if (s->until[order[k]] > best) {
+            best = s->until[order[k]];
+            reg = order[k];
+        }
+    for (unsigned k = 0; k < n; k++)
+        if (hints[k] && is_xmm(hints[k]) == (order == xmm_order) && s->until[hints[k]] == best)
+            reg = hints[k];
+    if (!reg || best == 0)
+        return false;
+    if ((best & ~1u) <= it->start)
+        return false;
+    /* Not worth it when nothing wants the register before it is lost. */
+    if (next_use(s, it, it->start) >= best)
+        return false;
+    uint32_t part = split(s, i, split_place(c, last_use(s, it, best), best));
+    if (!part)
+        return false;
+    heap_push(s, part);
+    occupy(s, i, reg);
+    return true;
+}
+
+static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsigned count)
+{
+    struct target_compiler *c = s->c;
+    const struct interval *it = at(s, i);
+    bool xmm = order == xmm_order;
+    uint32_t call = c->clobbers.count ? intersect_calls(s, it) : FOREVER;
+    for (unsigned k = 0; k < count; k++) {
+        unsigned r = order[k];
+        uint32_t block = c->fixed[r].count ? intersect_fixed(s, it, r) : FOREVER;
+        if (call < block && !callee_saved(r))
+            block = call;
+        s->block[r] = block;
+        uint32_t until = s->active[r] ? next_use(s, at(s, s->active[r]), s->position) : FOREVER;
+        s->until[r] = until < block ? until : block;
+    }
+    for (uint32_t k = s->inactive; k; k = at(s, k)->link) {
+        const struct interval *other = at(s, k);
+        if (is_xmm(other->reg) != xmm || intersect(s, it, other) == FOREVER)
+            continue;
+        uint32_t until = next_use(s, other, s->position);
+        if (until < s->until[other->reg])
+            s->until[other->reg] = until;
+    }
+    unsigned reg = 0;
+    uint32_t best = 0;
+    for (unsigned k = 0; k < count; k++) {
+        unsigned r = order[k];
+        if ((s->block[r] & ~1u) <= it->start)
+            continue;
+        if (s->until[r] > best) {
+            best = s->until[r];
+            reg = r;
+        }
+    }
+    uint32_t first = next_use(s, it, it->start);
+    bool must = false;
+    for (uint32_t u = it->use; u < it->use_end && c->uses.data[u].pos <= it->start + 1; u++)
+        must |= c->uses.data[u].kind == USE_REG;
+    if (!must && (!reg || best <= first)) {
+        to_memory(s, i);
+        return;
+    }
+    if (!reg) {
+        c->failed = true;
+        return;
+    }
+    if (s->block[reg] < it->end) {
+        uint32_t block = s->block[reg];
+        uint32_t part = split(s, i, split_place(c, last_use(s, it, block), block));
+        if (!part)
+            return;
+        heap_push(s, part);
+    }
+    uint32_t loser = s->active[reg];
+    if (loser)
+        evict(s, loser);
+    /* Those in a hole lose it when they come back. */
+    uint32_t still = 0;
+    for (uint32_t k = s->inactive, next; k; k = next) {
+        next = at(s, k)->link;
+        if (at(s, k)->reg == reg && intersect(s, at(s, i), at(s, k)) != FOREVER) {
+            uint32_t part = split(s, k, s->position);
+            if (!part)
+                return;
+            to_memory(s, part);
+            continue;
+        }
+        at(s, k)->link = still;
+        still = k;
+    }
+    s->inactive = still;
+    occupy(s, i, reg);
+}
+
+bool regalloc_run(struct target_compiler *c)
+{
+    struct scan s = {.c = c};
+    c->heap.count = 0;
+    c->used_regs = 0;
+    uint32_t whole = c->intervals.count; /* parts come behind */
+    for (uint32_t next = 1; (next < whole || c->heap.count) && !c->failed;) {
+        uint32_t i;
+        if (c->heap.count &&
+            (next >= whole || at(&s, c->heap.data[0])->start <= at(&s, next)->start))
+            i = heap_pop(&s);
+        else
+            i = next++;
+        s.position = at(&s, i)->start;
+        advance(&s);
+        const struct vreg *v = vreg_at(c, at(&s, i)->vreg);
+        if (v->incoming && !at(&s, i)->split) {
+            to_memory(&s, i);
+            continue;
+        }
+        const uint8_t *order = v->xmm ? xmm_order : gpr_order;
+        unsigned count = v->xmm ? sizeof xmm_order : sizeof gpr_order;
+        if (!take_free(&s, i, order, count) && !c->failed)
+            take_blocked(&s, i, order, count);
+    }
+    return !c->failed;
+}

@@ -1,0 +1,407 @@
+/* Instruction selection: the walk over blocks and instructions, operands, and what becomes of each
+ * operation. */
+#include "target/x86_64/select.h"
+#include "target/x86_64/emit.h"
+
+#include <string.h>
+
+const struct mop_info mop_info[MOP_COUNT] = {
+#define NONE 0
+#define LATE DEF_LATE
+#define MODIFY DEF_MODIFY
+#define EARLY DEF_EARLY
+#define ANY USE_ANY
+#define MEM USE_MEM
+#define REG USE_REG
+#define TEMP USE_TEMP
+#define X(name, dst, a, b) {dst, a, b},
+    MOPS(X)
+#undef X
+#undef NONE
+#undef LATE
+#undef MODIFY
+#undef EARLY
+#undef ANY
+#undef MEM
+#undef REG
+#undef TEMP
+};
+
+static struct mins dummy_ins;
+
+struct mins *put(struct target_compiler *c, enum mop op)
+{
+    if (!vec_reserve(c, c->group, (uint64_t)c->group.count + 1))
+        return &dummy_ins;
+    struct mins *m = &c->group.data[c->group.count++];
+    memset(m, 0, sizeof *m);
+    m->op = (uint16_t)op;
+    m->pos = c->pos;
+    return m;
+}
+
+struct mins *put_mem(struct target_compiler *c, enum mop op, const struct amode *mem)
+{
+    struct mins *m = put(c, op);
+    m->base = mem->base;
+    m->index = mem->index;
+    m->scale = mem->scale;
+    m->flags = mem->flags;
+    m->disp = mem->disp;
+    return m;
+}
+
+struct mins *put_move(struct target_compiler *c, unsigned size, mreg to, mreg from)
+{
+    struct mins *m = put(c, M_MOV);
+    m->size = (uint8_t)size;
+    m->dst = to;
+    m->a = from;
+    return m;
+}
+
+mreg put_pointer(struct target_compiler *c, mreg base, uint32_t disp)
+{
+    mreg to = vreg_new(c, false, 8);
+    struct mins *m = put(c, M_LOAD);
+    m->size = 8;
+    m->sub = IR_64;
+    m->dst = to;
+    m->base = base;
+    m->disp = (int32_t)disp;
+    return to;
+}
+
+mreg vreg_new(struct target_compiler *c, bool xmm, unsigned size)
+{
+    struct vreg v = {.xmm = xmm, .size = (uint8_t)size, .slot = -1};
+    if (c->vregs.count > (1u << 28) || !vec_push(c, c->vregs, v))
+        return FIRST_VREG; /* the compiler stops at c->failed */
+    return FIRST_VREG + c->vregs.count - 1;
+}
+
+mreg vreg_const(struct target_compiler *c, bool xmm, unsigned size, uint64_t imm)
+{
+    mreg r = vreg_new(c, xmm, size);
+    if (!c->failed) {
+        vreg_at(c, r)->constant = true;
+        vreg_at(c, r)->imm = imm;
+    }
+    return r;
+}
+
+mreg new_reg(struct target_compiler *c, uint8_t type)
+{
+    return vreg_new(c, type_is_xmm(type), type_size(type));
+}
+
+/* Through what costs nothing: a zero-extended i32 is the same register. */
+static ir_ref transparent(struct target_compiler *c, ir_ref ref)
+{
+    while (ins_at(c, ref)->op == IR_ZEXT || ins_at(c, ref)->op == IR_COPY)
+        ref = ins_at(c, ref)->a;
+    return ref;
+}
+
+static bool constant_bits(struct target_compiler *c, ir_ref ref, uint64_t *bits)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    *bits = 0;
+    if (ins->op == IR_CONST && ins->type != IR_V128) {
+        *bits = type_size(ins->type) == 4 ? (uint32_t)ins->imm : ins->imm;
+        return true;
+    }
+    return ins->op == IR_REF_NULL;
+}
+
+mreg value_reg(struct target_compiler *c, ir_ref ref)
+{
+    ref = transparent(c, ref);
+    const struct ir_ins *ins = ins_at(c, ref);
+    uint64_t bits;
+    if (constant_bits(c, ref, &bits)) {
+        mreg to = new_reg(c, ins->type);
+        struct mins *m = put(c, type_is_xmm(ins->type) ? M_FCONST : M_CONST);
+        m->size = (uint8_t)type_size(ins->type);
+        m->dst = to;
+        m->imm = bits;
+        return to;
+    }
+    if (!c->values.data[ref])
+        c->values.data[ref] = new_reg(c, ins->type);
+    return c->values.data[ref];
+}
+
+mreg value_arg(struct target_compiler *c, ir_ref ref)
+{
+    ref = transparent(c, ref);
+    uint8_t type = ins_at(c, ref)->type;
+    uint64_t bits;
+    if (constant_bits(c, ref, &bits))
+        return vreg_const(c, type_is_xmm(type), type_size(type), bits);
+    return value_reg(c, ref);
+}
+
+mreg result_reg(struct target_compiler *c, ir_ref ref)
+{
+    return c->values.data[ref];
+}
+
+mreg result_or_dummy(struct target_compiler *c, ir_ref ref)
+{
+    return c->values.data[ref] ? c->values.data[ref] : new_reg(c, ins_at(c, ref)->type);
+}
+
+bool can_fold(struct target_compiler *c, ir_ref ref)
+{
+    return c->counts.data[ref] == 1 && ins_at(c, ref)->block == c->block && !c->values.data[ref];
+}
+
+bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size)
+{
+    static const uint8_t sizes[] = {[IR_S8] = 1, [IR_U8] = 1,  [IR_S16] = 2, [IR_U16] = 2,
+                                    [IR_S32] = 4, [IR_U32] = 4, [IR_64] = 8,  [IR_ACCESS_F32] = 4,
+                                    [IR_ACCESS_F64] = 8, [IR_128] = 16};
+    const struct ir_ins *ins = ins_at(c, ref);
+    return ins->op == IR_LOAD && sizes[ins->access] == size && can_fold(c, ref) &&
+           c->effects.data[ref] == c->level;
+}
+
+uint32_t pool_add(struct target_compiler *c, unsigned size, uint64_t low, uint64_t high)
+{
+    uint32_t n = c->pool.count;
+    for (uint32_t i = n > 32 ? n - 32 : 0; i < n; i++) {
+        struct pool_entry *e = &c->pool.data[i];
+        if (e->size == size && e->low == low && e->high == high)
+            return i;
+    }
+    struct pool_entry entry = {.low = low, .high = high, .size = (uint8_t)size};
+    return vec_push(c, c->pool, entry) ? n : 0;
+}
+
+static struct operand fold_load(struct target_compiler *c, ir_ref ref)
+{
+    struct operand o = {.form = B_MEM, .pos = ins_at(c, ref)->pos};
+    o.mem = address_of(c, ins_at(c, ref));
+    c->folded.data[ref >> 5] |= 1u << (ref & 31);
+    return o;
+}
+
+struct operand operand_of(struct target_compiler *c, ir_ref ref, unsigned size)
+{
+    uint64_t bits;
+    if (constant_bits(c, ref, &bits)) {
+        int64_t value = size == 4 ? (int32_t)bits : (int64_t)bits;
+        if (value == (int32_t)value)
+            return (struct operand){.form = B_IMM, .imm = (uint64_t)value};
+        return (struct operand){.form = B_POOL, .imm = pool_add(c, 8, bits, 0)};
+    }
+    if (can_fold_load(c, ref, size))
+        return fold_load(c, ref);
+    return (struct operand){.form = B_REG, .reg = value_reg(c, ref)};
+}
+
+struct operand operand_xmm(struct target_compiler *c, ir_ref ref, unsigned size)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    if (ins->op == IR_CONST && (ins->imm || size == 16))
+        return (struct operand){.form = B_POOL,
+                                .imm = pool_add(c, size, size == 4 ? (uint32_t)ins->imm : ins->imm,
+                                                size == 16 ? ins->imm2 : 0)};
+    if (size < 16 && can_fold_load(c, ref, size))
+        return fold_load(c, ref);
+    return (struct operand){.form = B_REG, .reg = value_reg(c, ref)};
+}
+
+void apply_operand(struct mins *m, const struct operand *o)
+{
+    m->form = o->form;
+    switch (o->form) {
+    case B_REG: m->b = o->reg; break;
+    case B_MEM:
+        m->base = o->mem.base;
+        m->index = o->mem.index;
+        m->scale = o->mem.scale;
+        m->disp = o->mem.disp;
+        m->flags |= o->mem.flags;
+        m->pos = o->pos;
+        break;
+    default: m->imm = o->imm; break;
+    }
+}
+
+/* How often each value is used, and how many effects stand before each instruction in its block. */
+static bool count_uses(struct target_compiler *c)
+{
+    struct ir_func *f = c->f;
+    uint32_t n = f->ins_count;
+    if (!vec_reserve(c, c->values, n) || !vec_reserve(c, c->counts, n) ||
+        !vec_reserve(c, c->effects, n))
+        return false;
+    memset(c->values.data, 0, n * sizeof *c->values.data);
+    memset(c->counts.data, 0, n * sizeof *c->counts.data);
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        uint32_t level = 0;
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
+            struct ir_ins *ins = &f->ins[r];
+            uint32_t count = ir_operand_count(ins);
+            for (uint32_t k = 0; k < count; k++)
+                c->counts.data[*ir_operand(f, ins, k)]++;
+            c->effects.data[r] = level;
+            unsigned flags = ir_op_info[ins->op].flags;
+            if (flags & (IR_W | IR_K) || (flags & IR_T && ins->op != IR_LOAD))
+                level++;
+            /* Results of a call are chained from it through mark. */
+            if (ins->op == IR_RESULT) {
+                ins->mark = f->ins[ins->a].mark;
+                f->ins[ins->a].mark = r;
+            } else {
+                ins->mark = 0;
+            }
+        }
+    }
+    return true;
+}
+
+/* Phis and their operands are needed from the start: a loop's phi may stand before its operand. */
+static void need_phis(struct target_compiler *c)
+{
+    struct ir_func *f = c->f;
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
+             r = f->ins[r].next) {
+            value_reg(c, r);
+            for (uint32_t k = 0; k < f->ins[r].count; k++) {
+                ir_ref operand = transparent(c, f->pool[f->ins[r].list + k]);
+                uint64_t bits;
+                if (!constant_bits(c, operand, &bits))
+                    value_reg(c, operand);
+            }
+        }
+    }
+}
+
+/* Operands of the successor's phis for the edge from block B. */
+static void phi_operands(struct target_compiler *c, uint32_t b)
+{
+    struct ir_func *f = c->f;
+    struct mblock *block = &c->blocks.data[b];
+    block->phis = c->args.count;
+    block->phi_count = 0;
+    if (block->succ_count != 1)
+        return;
+    ir_block_ref to = ir_succs(f, block->ir)[0];
+    uint32_t slot = 0;
+    if (!f->blocks[to].first || f->ins[f->blocks[to].first].op != IR_PHI)
+        return;
+    while (slot < f->blocks[to].pred_count && ir_preds(f, to)[slot] != block->ir)
+        slot++;
+    for (ir_ref r = f->blocks[to].first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
+        mreg value = value_arg(c, f->pool[f->ins[r].list + slot]);
+        struct marg arg = {value, c->values.data[r]};
+        if (value == arg.where)
+            continue;
+        if (!vec_push(c, c->args, arg))
+            return;
+        block->phi_count++;
+    }
+}
+
+static void select_ins(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    unsigned flags = ir_op_info[ins->op].flags;
+    bool needed = c->values.data[ref] != 0;
+    if (!needed && (flags & IR_P || ins->op == IR_GLOBAL_GET || ins->op == IR_MEMORY_SIZE))
+        return;
+    switch (ins->op) {
+    case IR_NOP: case IR_PHI: case IR_PARAM: case IR_RESULT: case IR_CONST: case IR_REF_NULL:
+    case IR_ZEXT: case IR_COPY: return;
+    case IR_LOAD:
+        if (!needed && c->folded.data[ref >> 5] >> (ref & 31) & 1)
+            return;
+        select_memory(c, ref);
+        return;
+    case IR_STORE: case IR_MEMORY_SIZE: case IR_GLOBAL_GET: case IR_GLOBAL_SET:
+        select_memory(c, ref);
+        return;
+    case IR_CALL: case IR_CALL_INDIRECT: case IR_CALL_HELPER: case IR_TAIL_CALL:
+    case IR_TAIL_CALL_INDIRECT: select_call(c, ref); return;
+    case IR_JUMP: case IR_BRANCH: case IR_SWITCH: case IR_RETURN: case IR_TRAP:
+        select_end(c, ref);
+        return;
+    case IR_EQZ: case IR_EQ: case IR_NE: case IR_LT_S: case IR_LT_U: case IR_GT_S: case IR_GT_U:
+    case IR_LE_S: case IR_LE_U: case IR_GE_S: case IR_GE_U: case IR_FEQ: case IR_FNE: case IR_FLT:
+    case IR_FGT: case IR_FLE: case IR_FGE: case IR_REF_IS_NULL: case IR_SELECT:
+        select_compare(c, ref);
+        return;
+    case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FMIN: case IR_FMAX:
+    case IR_FCOPYSIGN: case IR_FABS: case IR_FNEG: case IR_FSQRT: case IR_FCEIL: case IR_FFLOOR:
+    case IR_FTRUNC: case IR_FNEAREST: case IR_TRUNC_S: case IR_TRUNC_U: case IR_TRUNC_SAT_S:
+    case IR_TRUNC_SAT_U: case IR_CONVERT_S: case IR_CONVERT_U: case IR_PROMOTE: case IR_DEMOTE:
+    case IR_BITCAST: select_float(c, ref); return;
+    default: select_int(c, ref); return;
+    }
+}
+
+static void select_block(struct target_compiler *c, uint32_t b)
+{
+    struct ir_func *f = c->f;
+    struct mblock *block = &c->blocks.data[b];
+    c->block = block->ir;
+    block->first = c->groups.count;
+    phi_operands(c, b);
+    c->current = b;
+    for (ir_ref r = f->blocks[block->ir].last; r && !c->failed; r = f->ins[r].prev) {
+        c->pos = f->ins[r].pos;
+        c->level = c->effects.data[r];
+        uint32_t before = c->group.count;
+        select_ins(c, r);
+        if (c->group.count != before)
+            vec_push(c, c->groups, before);
+    }
+    if (block->ir == 0) {
+        uint32_t before = c->group.count;
+        c->pos = 0;
+        select_params(c);
+        if (c->group.count != before)
+            vec_push(c, c->groups, before);
+    }
+    block->end = c->groups.count;
+}
+
+bool select_function(struct target_compiler *c)
+{
+    c->group.count = c->groups.count = c->ins.count = c->args.count = c->vregs.count = 0;
+    c->pool.count = 0;
+    c->outgoing = 0;
+    c->calls = false;
+    if (!layout_blocks(c) || !count_uses(c))
+        return false;
+    uint32_t words = c->f->ins_count / 32 + 1;
+    if (!vec_reserve(c, c->folded, words))
+        return false;
+    memset(c->folded.data, 0, words * sizeof *c->folded.data);
+    vreg_new(c, false, 8); /* stands in when memory is short */
+    need_phis(c);
+    for (uint32_t b = c->blocks.count; b-- > 0 && !c->failed;)
+        select_block(c, b);
+    if (c->failed || !vec_reserve(c, c->ins, c->group.count))
+        return false;
+    /* Into the order of the code: groups stand backwards. */
+    uint32_t groups = c->groups.count;
+    for (uint32_t b = 0; b < c->blocks.count; b++) {
+        struct mblock *block = &c->blocks.data[b];
+        uint32_t first = c->ins.count;
+        for (uint32_t g = block->end; g-- > block->first;) {
+            uint32_t from = c->groups.data[g];
+            uint32_t to = g + 1 < groups ? c->groups.data[g + 1] : c->group.count;
+            memcpy(c->ins.data + c->ins.count, c->group.data + from,
+                   (to - from) * sizeof *c->ins.data);
+            c->ins.count += to - from;
+        }
+        block->first = first;
+        block->end = c->ins.count;
+    }
+    return true;
+}

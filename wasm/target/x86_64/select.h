@@ -1,0 +1,75 @@
+/* Instruction selection, shared by its files. Blocks are done from the last to the first and each
+ * from its end, so that a value is selected after all its uses: one that no instruction needs in a
+ * register (because all uses folded it into addresses, compares, memory operands) is never made. */
+#ifndef QUINCE_X86_SELECT_H
+#define QUINCE_X86_SELECT_H
+
+#include "target/x86_64/abi_regs.h"
+#include "target/x86_64/mir.h"
+
+/* A memory operand under construction. */
+struct amode {
+    mreg base, index;
+    uint8_t scale, flags;
+    int32_t disp;
+};
+
+/* Appends to the group of the IR instruction being selected. */
+struct mins *put(struct target_compiler *c, enum mop op);
+struct mins *put_mem(struct target_compiler *c, enum mop op, const struct amode *m);
+struct mins *put_move(struct target_compiler *c, unsigned size, mreg to, mreg from);
+/* Loads 8 bytes of the runtime's objects at [base + disp] to a new register. */
+mreg put_pointer(struct target_compiler *c, mreg base, uint32_t disp);
+
+/* The register of a value, which is made if it was not needed before; constants are materialised
+ * here. value_arg: the same where a constant will do. */
+mreg value_reg(struct target_compiler *c, ir_ref ref);
+mreg value_arg(struct target_compiler *c, ir_ref ref);
+/* The register of the value REF computes, R_NONE if nobody needs it. */
+mreg result_reg(struct target_compiler *c, ir_ref ref);
+/* The same, but a dummy if nobody needs it: for what has to be executed anyway. */
+mreg result_or_dummy(struct target_compiler *c, ir_ref ref);
+mreg new_reg(struct target_compiler *c, uint8_t type);
+
+static inline struct ir_ins *ins_at(struct target_compiler *c, ir_ref ref)
+{
+    return &c->f->ins[ref];
+}
+static inline bool is_const(struct target_compiler *c, ir_ref ref)
+{
+    return ins_at(c, ref)->op == IR_CONST;
+}
+/* Whether REF may be folded into the instruction under selection: its only use, same block, and no
+ * effect between them that it must not cross. */
+bool can_fold(struct target_compiler *c, ir_ref ref);
+bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size);
+/* The operand b of M: a register, an immediate, a folded load or a pool constant. Called before the
+ * instruction is put; apply_operand() then fills it in. */
+struct operand {
+    uint8_t form;
+    mreg reg;
+    uint64_t imm;
+    struct amode mem;
+    uint32_t pos;
+};
+struct operand operand_of(struct target_compiler *c, ir_ref ref, unsigned size);
+struct operand operand_xmm(struct target_compiler *c, ir_ref ref, unsigned size);
+void apply_operand(struct mins *m, const struct operand *o);
+
+/* The address of a LOAD or STORE. */
+struct amode address_of(struct target_compiler *c, const struct ir_ins *ins);
+/* Emits what sets the flags for REF ≠ 0 and answers the condition. */
+unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable);
+/* The largest value an I32 may have. */
+uint32_t value_limit(struct target_compiler *c, ir_ref ref);
+
+void select_int(struct target_compiler *c, ir_ref ref);
+void select_compare(struct target_compiler *c, ir_ref ref);
+void select_memory(struct target_compiler *c, ir_ref ref);
+void select_float(struct target_compiler *c, ir_ref ref);
+void select_call(struct target_compiler *c, ir_ref ref);
+void select_end(struct target_compiler *c, ir_ref ref);
+void select_params(struct target_compiler *c);
+bool layout_blocks(struct target_compiler *c);
+
+#endif

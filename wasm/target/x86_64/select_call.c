@@ -1,0 +1,275 @@
+/* Selection of calls, parameters and the ends of blocks. */
+#include "target/x86_64/select.h"
+
+#include "runtime/abi.h"
+
+#define OFFSET(type, field) ((uint32_t)offsetof(struct type, field))
+
+static const struct ir_signature *callee_signature(struct target_compiler *c,
+                                                   const struct ir_ins *ins)
+{
+    const struct ir_module *module = c->f->module;
+    bool indirect = ins->op == IR_CALL_INDIRECT || ins->op == IR_TAIL_CALL_INDIRECT;
+    return &module->types[indirect ? ins->aux : module->func_types[ins->aux]];
+}
+
+static void push_arg(struct target_compiler *c, ir_ref ref, uint32_t where)
+{
+    struct marg arg = {value_arg(c, ref), where};
+    vec_push(c, c->args, arg);
+}
+
+/* ref.func is an address in the instance. */
+static bool select_ref_func(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    ir_ref index_ref = c->f->pool[ins->list];
+    if (!is_const(c, index_ref))
+        return false;
+    uint32_t index = (uint32_t)ins_at(c, index_ref)->imm, imports = c->f->module->import_count;
+    mreg to = result_or_dummy(c, ref);
+    if (index < imports) {
+        mreg base = put_pointer(c, R_R15, OFFSET(wasm_instance, imports));
+        put_move(c, 8, to, put_pointer(c, base, index * 8));
+        return true;
+    }
+    uint64_t offset = (uint64_t)(index - imports) * sizeof(struct wasm_func);
+    if (offset > INT32_MAX)
+        return false;
+    struct amode mode = {.disp = (int32_t)offset};
+    mode.base = put_pointer(c, R_R15, OFFSET(wasm_instance, funcs));
+    struct mins *m = put_mem(c, M_LEA, &mode);
+    m->size = 8;
+    m->dst = to;
+    return true;
+}
+
+/* Helpers take integers and references only. Results are 32 bits wide unless they are references. */
+static void select_helper(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    if (ins->aux == WASM_HELPER_ref_func && select_ref_func(c, ref))
+        return;
+    struct abi_walk walk = {0, 0, 0};
+    uint32_t list = c->args.count;
+    for (uint32_t i = 0; i < ins->count; i++) {
+        ir_ref arg = c->f->pool[ins->list + i];
+        push_arg(c, arg, abi_param(&walk, ins_at(c, arg)->type));
+    }
+    c->calls = true;
+    struct mins *m = put(c, M_CALL_HELPER);
+    m->imm = ins->aux;
+    m->list = list;
+    m->count = ins->count;
+    mreg to = result_reg(c, ref);
+    if (!to)
+        return;
+    if (type_is_xmm(ins->type)) {
+        put_move(c, type_size(ins->type), to, R_XMM0);
+    } else if (ins->type == IR_I32) { /* C leaves the upper half undefined */
+        mreg raw = vreg_new(c, false, 8);
+        put_move(c, 8, raw, R_RAX);
+        m = put(c, M_MOVZX32);
+        m->size = 4;
+        m->dst = to;
+        m->a = raw;
+    } else {
+        put_move(c, 8, to, R_RAX);
+    }
+}
+
+/* Stack results of the call stand behind its stack arguments. */
+static void take_results(struct target_compiler *c, ir_ref call,
+                         const struct ir_signature *signature, uint32_t arg_bytes)
+{
+    struct abi_walk walk = {0, 0, 0};
+    for (uint32_t i = 0; i < signature->result_count; i++) {
+        uint8_t type = signature->results[i];
+        uint32_t where = abi_result(&walk, type);
+        ir_ref users = i ? ins_at(c, call)->mark : call;
+        /* Value numbering may have left several RESULTs of the same number. */
+        for (; users; users = i ? ins_at(c, users)->mark : 0) {
+            if (i && ins_at(c, users)->aux != i)
+                continue;
+            mreg to = result_reg(c, users);
+            if (!to)
+                continue;
+            if (where < REG_COUNT) {
+                put_move(c, type_size(type), to, where);
+                continue;
+            }
+            struct mins *m = put(c, M_LOAD);
+            m->size = (uint8_t)type_size(type);
+            m->sub = type == IR_V128  ? IR_128
+                     : type == IR_F32 ? IR_ACCESS_F32
+                     : type == IR_F64 ? IR_ACCESS_F64
+                     : type == IR_I32 ? IR_U32
+                                      : IR_64;
+            m->dst = to;
+            m->base = R_RSP;
+            m->disp = (int32_t)(arg_bytes + (where - ARG_STACK));
+        }
+    }
+}
+
+static uint32_t push_args(struct target_compiler *c, const struct ir_ins *ins,
+                          const struct ir_signature *signature)
+{
+    struct abi_walk walk = {0, 0, 0};
+    for (uint32_t i = 0; i < ins->count; i++)
+        push_arg(c, c->f->pool[ins->list + i], abi_param(&walk, signature->params[i]));
+    return walk.stack;
+}
+
+/* Results of a call in tail position that could not replace the frame: those in registers already
+ * are where they belong, those on the stack move. */
+static void return_results(struct target_compiler *c, const struct ir_signature *signature,
+                           uint32_t arg_bytes)
+{
+    struct abi_walk walk = {0, 0, 0};
+    uint32_t list = c->args.count, incoming = abi_param_bytes(c->f->signature);
+    for (uint32_t i = 0; i < signature->result_count; i++) {
+        uint8_t type = signature->results[i];
+        uint32_t where = abi_result(&walk, type);
+        if (where < REG_COUNT) {
+            struct marg arg = {new_reg(c, type), where};
+            put_move(c, type_size(type), arg.value, where);
+            vec_push(c, c->args, arg);
+        }
+    }
+    for (uint32_t k = 0; k < walk.stack; k += 8) {
+        struct marg arg = {vreg_new(c, false, 8), ARG_INCOMING + incoming + k};
+        struct mins *m = put(c, M_LOAD);
+        m->size = 8;
+        m->sub = IR_64;
+        m->dst = arg.value;
+        m->base = R_RSP;
+        m->disp = (int32_t)(arg_bytes + k);
+        vec_push(c, c->args, arg);
+    }
+    uint32_t count = c->args.count - list;
+    struct mins *m = put(c, M_RET);
+    m->list = list;
+    m->count = count;
+}
+
+void select_call(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    if (ins->op == IR_CALL_HELPER) {
+        select_helper(c, ref);
+        return;
+    }
+    const struct ir_signature *signature = callee_signature(c, ins);
+    bool tail = ins->op == IR_TAIL_CALL || ins->op == IR_TAIL_CALL_INDIRECT;
+    bool indirect = ins->op == IR_CALL_INDIRECT || ins->op == IR_TAIL_CALL_INDIRECT;
+    uint32_t arg_bytes = abi_param_bytes(signature), result_bytes = abi_result_bytes(signature);
+    /* Arguments on the stack would have to go where our own came in, which the caller sized. */
+    bool replace = tail && !arg_bytes && !result_bytes && !abi_param_bytes(c->f->signature);
+    if (indirect) {
+        mreg element = value_reg(c, ins->list_a), temp = vreg_new(c, false, 8);
+        struct mins *m = put(c, M_FUNC);
+        m->size = 4;
+        m->a = element;
+        m->b = temp;
+        m->imm = signature->canonical;
+        m->list = ins->table;
+    }
+    uint32_t list = c->args.count;
+    push_args(c, ins, signature);
+    bool import = !indirect && ins->aux < c->f->module->import_count;
+    struct mins *m = put(c, indirect ? M_CALL_RDI : import ? M_CALL_IMPORT : M_CALL);
+    m->imm = ins->aux;
+    m->list = list;
+    m->count = ins->count;
+    if (replace) {
+        m->flags = MI_TAIL;
+        return;
+    }
+    c->calls = true;
+    if (arg_bytes + result_bytes > c->outgoing)
+        c->outgoing = arg_bytes + result_bytes;
+    if (tail)
+        return_results(c, signature, arg_bytes);
+    else
+        take_results(c, ref, signature, arg_bytes);
+}
+
+void select_params(struct target_compiler *c)
+{
+    struct ir_func *f = c->f;
+    for (ir_ref r = f->blocks[0].first; r; r = f->ins[r].next) {
+        if (f->ins[r].op != IR_PARAM || !c->values.data[r])
+            continue;
+        struct abi_walk walk = {0, 0, 0};
+        uint32_t where = 0;
+        for (uint32_t i = 0; i <= f->ins[r].aux; i++)
+            where = abi_param(&walk, f->signature->params[i]);
+        mreg to = c->values.data[r];
+        if (where >= ARG_STACK) {
+            vreg_at(c, to)->incoming = true;
+            vreg_at(c, to)->slot = (int32_t)(where - ARG_STACK);
+        } else {
+            put_move(c, type_size(f->ins[r].type), to, where);
+        }
+    }
+}
+
+static void select_return(struct target_compiler *c, const struct ir_ins *ins)
+{
+    const struct ir_signature *signature = c->f->signature;
+    struct abi_walk walk = {0, 0, 0};
+    uint32_t list = c->args.count, incoming = abi_param_bytes(signature);
+    for (uint32_t i = 0; i < ins->count; i++) {
+        uint32_t where = abi_result(&walk, signature->results[i]);
+        if (where >= ARG_STACK)
+            where = ARG_INCOMING + incoming + (where - ARG_STACK);
+        push_arg(c, c->f->pool[ins->list + i], where);
+    }
+    struct mins *m = put(c, M_RET);
+    m->list = list;
+    m->count = ins->count;
+}
+
+void select_end(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    struct mins *m;
+    switch (ins->op) {
+    case IR_JUMP: put(c, M_JMP); return;
+    case IR_BRANCH: {
+        unsigned cc = condition_of(c, ins->a, true);
+        put(c, M_JCC)->sub = (uint8_t)cc;
+        return;
+    }
+    case IR_SWITCH: {
+        mreg index = value_reg(c, ins->a), temp = vreg_new(c, false, 8);
+        mreg clamped = vreg_new(c, false, 8);
+        struct mins *k = put(c, M_CONST);
+        k->size = 4;
+        k->dst = clamped;
+        k->imm = c->blocks.data[c->current].succ_count - 1;
+        /* Out of range: the last entry, which is the default; without a branch, so that no
+         * speculation reads beyond the table. */
+        m = put(c, M_CMP);
+        m->size = 4;
+        m->a = index;
+        m->form = B_IMM;
+        m->imm = c->blocks.data[c->current].succ_count - 1;
+        m = put(c, M_CMOV);
+        m->size = 4;
+        m->sub = CC_B;
+        m->dst = clamped;
+        m->b = index;
+        m = put(c, M_SWITCH);
+        m->a = clamped;
+        m->b = temp;
+        return;
+    }
+    case IR_TRAP:
+        m = put(c, M_TRAP);
+        m->imm = ins->aux;
+        return;
+    default: select_return(c, ins); return;
+    }
+}

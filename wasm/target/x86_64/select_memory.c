@@ -1,0 +1,278 @@
+/* Selection of what touches memory: addresses, loads, stores, globals. */
+#include "target/x86_64/select.h"
+
+#include "runtime/abi.h"
+
+#define OFFSET(type, field) ((uint32_t)offsetof(struct type, field))
+
+static mreg put_imm(struct target_compiler *c, uint64_t value)
+{
+    mreg to = vreg_new(c, false, 8);
+    struct mins *m = put(c, M_CONST);
+    m->size = 8;
+    m->dst = to;
+    m->imm = value;
+    return to;
+}
+
+/* The i32 address without what the addressing mode can do: a scale and a constant, where neither
+ * can carry out of 32 bits. */
+static ir_ref strip_address(struct target_compiler *c, ir_ref a, uint64_t *offset, uint8_t *scale)
+{
+    const struct ir_ins *ins = ins_at(c, a);
+    if (ins->op == IR_ADD && is_const(c, ins->b) && can_fold(c, a)) {
+        uint32_t k = (uint32_t)ins_at(c, ins->b)->imm;
+        if ((uint64_t)value_limit(c, ins->a) + k <= UINT32_MAX) {
+            *offset += k;
+            a = ins->a;
+            ins = ins_at(c, a);
+        }
+    }
+    if (ins->op == IR_SHL && is_const(c, ins->b) && can_fold(c, a)) {
+        uint32_t k = (uint32_t)ins_at(c, ins->b)->imm & 31;
+        if (k >= 1 && k <= 3 && value_limit(c, ins->a) <= UINT32_MAX >> k) {
+            *scale = (uint8_t)k;
+            a = ins->a;
+        }
+    }
+    return a;
+}
+
+/* A 64-bit address is compared with the memory's size; offset and width may carry out. */
+static mreg checked_address(struct target_compiler *c, const struct ir_ins *ins, uint64_t *offset)
+{
+    mreg memories = put_pointer(c, R_R15, OFFSET(wasm_instance, memories));
+    mreg memory = put_pointer(c, memories, ins->aux * 8);
+    mreg end = vreg_new(c, false, 8), address = value_reg(c, ins->a);
+    uint64_t reach = *offset + 16;
+    put_move(c, 8, end, address);
+    mreg k = put_imm(c, reach);
+    struct mins *m = put(c, M_ALU);
+    m->size = 8;
+    m->sub = ALU_ADD;
+    m->dst = end;
+    m->b = k;
+    m = put(c, M_TRAP_IF);
+    m->sub = CC_B;
+    m->imm = WASM_TRAP_MEMORY;
+    /* Accesses narrower than 16 bytes at the very end are found by the guard behind the memory, so
+     * the check may be lenient by the width; it must keep the address inside the reservation. */
+    mreg size = put_pointer(c, memory, OFFSET(wasm_memory, size));
+    mreg limit = vreg_new(c, false, 8);
+    put_move(c, 8, limit, size);
+    m = put(c, M_ALU);
+    m->size = 8;
+    m->sub = ALU_ADD;
+    m->form = B_IMM;
+    m->imm = 16;
+    m->dst = limit;
+    m = put(c, M_CMP);
+    m->size = 8;
+    m->a = end;
+    m->b = limit;
+    m = put(c, M_TRAP_IF);
+    m->sub = CC_A;
+    m->imm = WASM_TRAP_MEMORY;
+    return address;
+}
+
+struct amode address_of(struct target_compiler *c, const struct ir_ins *ins)
+{
+    struct amode m = {.base = R_R14, .flags = MI_TRAPS};
+    if (ins->aux) {
+        mreg memories = put_pointer(c, R_R15, OFFSET(wasm_instance, memories));
+        mreg memory = put_pointer(c, memories, ins->aux * 8);
+        m.base = put_pointer(c, memory, OFFSET(wasm_memory, base));
+    }
+    uint64_t offset = ins->imm;
+    ir_ref a = ins->a;
+    if (ins_at(c, a)->type == IR_I64) {
+        m.index = checked_address(c, ins, &offset);
+    } else if (is_const(c, a)) {
+        offset += (uint32_t)ins_at(c, a)->imm;
+    } else {
+        a = strip_address(c, a, &offset, &m.scale);
+        m.index = value_reg(c, a);
+    }
+    if (offset > INT32_MAX) {
+        mreg far = put_imm(c, offset);
+        if (m.index) {
+            struct amode sum = {.base = far, .index = m.index, .scale = m.scale};
+            mreg to = vreg_new(c, false, 8);
+            struct mins *lea = put_mem(c, M_LEA, &sum);
+            lea->size = 8;
+            lea->dst = to;
+            far = to;
+        }
+        m.index = far;
+        m.scale = 0;
+        offset = 0;
+    }
+    m.disp = (int32_t)offset;
+    return m;
+}
+
+static void select_load(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    mreg to = result_or_dummy(c, ref);
+    struct amode mode = address_of(c, ins);
+    struct mins *m = put_mem(c, M_LOAD, &mode);
+    m->size = (uint8_t)type_size(ins->type);
+    m->sub = ins->access;
+    m->dst = to;
+}
+
+static unsigned store_size(const struct ir_ins *ins)
+{
+    static const uint8_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 4, 8, 16};
+    return sizes[ins->access];
+}
+
+/* Stores of fewer bits do not look at the others. */
+static ir_ref stored_bits(struct target_compiler *c, ir_ref ref, unsigned size)
+{
+    for (;;) {
+        const struct ir_ins *ins = ins_at(c, ref);
+        if (!can_fold(c, ref))
+            return ref;
+        bool through = ins->op == IR_WRAP || (ins->op == IR_EXT8 && size == 1) ||
+                       (ins->op == IR_EXT16 && size <= 2);
+        if (ins->op == IR_AND && is_const(c, ins->b)) {
+            uint64_t k = ins_at(c, ins->b)->imm;
+            through = (size == 1 && (k & 0xff) == 0xff) || (size == 2 && (k & 0xffff) == 0xffff);
+        }
+        if (!through || is_const(c, ins->a))
+            return ref;
+        ref = ins->a;
+    }
+}
+
+/* [mem] op= x: a store of an operation on what was loaded from the same place. */
+static bool select_update(struct target_compiler *c, const struct ir_ins *store, unsigned size)
+{
+    const struct ir_ins *op = ins_at(c, store->b);
+    unsigned alu;
+    switch (op->op) {
+    case IR_ADD: alu = ALU_ADD; break;
+    case IR_SUB: alu = ALU_SUB; break;
+    case IR_AND: alu = ALU_AND; break;
+    case IR_OR: alu = ALU_OR; break;
+    case IR_XOR: alu = ALU_XOR; break;
+    default: return false;
+    }
+    if (!can_fold(c, store->b))
+        return false;
+    ir_ref loaded = op->a, other = op->b;
+    for (int turn = 0;; turn++) {
+        const struct ir_ins *load = ins_at(c, loaded);
+        if (can_fold_load(c, loaded, size) && load->a == store->a && load->imm == store->imm &&
+            load->aux == store->aux)
+            break;
+        if (turn || alu == ALU_SUB)
+            return false;
+        loaded = op->b;
+        other = op->a;
+    }
+    struct operand o = {.form = B_REG};
+    if (is_const(c, other))
+        o = operand_of(c, other, type_size(op->type));
+    if (o.form == B_POOL)
+        return false;
+    if (o.form == B_REG)
+        o.reg = value_reg(c, stored_bits(c, other, size));
+    c->folded.data[loaded >> 5] |= 1u << (loaded & 31);
+    struct amode mode = address_of(c, store);
+    struct mins *m = put_mem(c, M_ALU_STORE, &mode);
+    m->size = (uint8_t)size;
+    m->sub = (uint8_t)alu;
+    m->form = o.form;
+    m->b = o.reg;
+    m->imm = size == 1   ? (uint64_t)(int8_t)o.imm
+             : size == 2 ? (uint64_t)(int16_t)o.imm
+                         : o.imm;
+    return true;
+}
+
+static void select_store(struct target_compiler *c, const struct ir_ins *ins)
+{
+    unsigned size = store_size(ins);
+    if (size < 16 && ins->access != IR_ACCESS_F32 && ins->access != IR_ACCESS_F64 &&
+        select_update(c, ins, size))
+        return;
+    ir_ref value = ins->b;
+    uint8_t access = ins->access;
+    if (size <= 4 && !type_is_xmm(ins_at(c, value)->type))
+        value = stored_bits(c, value, size);
+    const struct ir_ins *v = ins_at(c, value);
+    mreg from = R_NONE;
+    int64_t k = 0;
+    bool immediate = false;
+    if (v->op == IR_CONST && v->type != IR_V128) {
+        k = type_size(v->type) == 4 ? (int32_t)v->imm : (int64_t)v->imm;
+        immediate = k == (int32_t)k || size <= 4;
+        if (immediate && access == IR_ACCESS_F32)
+            access = IR_U32;
+        if (immediate && access == IR_ACCESS_F64)
+            access = IR_64;
+    }
+    if (!immediate)
+        from = value_reg(c, value);
+    struct amode mode = address_of(c, ins);
+    struct mins *m = put_mem(c, M_STORE, &mode);
+    m->size = (uint8_t)size;
+    m->sub = access;
+    m->form = immediate ? B_IMM : B_REG;
+    m->b = from;
+    m->imm = (uint64_t)k;
+}
+
+static uint8_t global_access(uint8_t type)
+{
+    switch (type) {
+    case IR_I32: return IR_U32;
+    case IR_F32: return IR_ACCESS_F32;
+    case IR_F64: return IR_ACCESS_F64;
+    case IR_V128: return IR_128;
+    default: return IR_64;
+    }
+}
+
+static void select_global(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    bool set = ins->op == IR_GLOBAL_SET;
+    mreg value = set ? value_reg(c, ins->a) : result_reg(c, ref);
+    uint8_t type = set ? ins_at(c, ins->a)->type : ins->type;
+    mreg globals = put_pointer(c, R_R15, OFFSET(wasm_instance, globals));
+    mreg global = put_pointer(c, globals, ins->aux * 8);
+    struct mins *m = put(c, set ? M_STORE : M_LOAD);
+    m->size = (uint8_t)type_size(type);
+    m->sub = global_access(type);
+    m->base = global;
+    if (set)
+        m->b = value;
+    else
+        m->dst = value;
+}
+
+void select_memory(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    switch (ins->op) {
+    case IR_LOAD: select_load(c, ref); return;
+    case IR_STORE: select_store(c, ins); return;
+    case IR_GLOBAL_GET: case IR_GLOBAL_SET: select_global(c, ref); return;
+    default: break;
+    }
+    mreg to = result_reg(c, ref);
+    mreg memories = put_pointer(c, R_R15, OFFSET(wasm_instance, memories));
+    mreg memory = put_pointer(c, memories, ins->aux * 8);
+    mreg size = put_pointer(c, memory, OFFSET(wasm_memory, size));
+    put_move(c, 8, to, size);
+    struct mins *m = put(c, M_SHIFT);
+    m->size = 8;
+    m->sub = 5;
+    m->dst = to;
+    m->imm = 16;
+}
