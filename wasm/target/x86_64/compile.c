@@ -9,6 +9,11 @@
 #include <cpuid.h>
 #endif
 
+void mir_fail(struct target_compiler *c)
+{
+    c->failed = true;
+}
+
 void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64_t need,
                size_t entry)
 {
@@ -19,7 +24,7 @@ void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64
     if (!c->failed && fresh <= UINT32_MAX / 2)
         bigger = wasm_host_realloc(data, (size_t)fresh * entry);
     if (!bigger) {
-        c->failed = true;
+        mir_fail(c);
         return NULL;
     }
     *capacity = (uint32_t)fresh;

@@ -12,7 +12,7 @@ unsigned reg_use(struct target_compiler *c, mreg r, uint32_t i)
     if (r >= FIRST_VREG)
         r = place_at(c, r, 2 * i);
     if (!r || r >= REG_COUNT)
-        c->failed = true;
+        mir_fail(c);
     return hw(r);
 }
 
@@ -21,7 +21,7 @@ unsigned reg_def(struct target_compiler *c, mreg r, uint32_t i)
     if (r >= FIRST_VREG)
         r = place_at(c, r, 2 * i + 1);
     if (!r || r >= REG_COUNT)
-        c->failed = true;
+        mir_fail(c);
     return hw(r);
 }
 
@@ -45,7 +45,7 @@ struct x86_mem mem_operand(struct target_compiler *c, const struct mins *m, uint
     if (m->index)
         mem.index = (uint8_t)reg_use(c, m->index, i);
     if (mem.base == NO_REG && mem.index == NO_REG && m->op == M_LEA)
-        c->failed = true;
+        mir_fail(c);
     return mem;
 }
 

@@ -169,7 +169,7 @@ static void break_cycle(struct target_compiler *c, uint32_t k)
                     c->pmoves.data[reader].from == move->to)
                     break;
             if (reader == c->pmoves.count) {
-                c->failed = true;
+                mir_fail(c);
                 return;
             }
             break;

@@ -153,6 +153,6 @@ void emit_sse(struct target_compiler *c, uint32_t i)
     case M_TRUNC: emit_trunc(c, i); break;
     case M_CONVERT_U64: emit_convert_u64(c, i); break;
     case M_FSELECT: emit_fselect(c, i); break;
-    default: c->failed = true;
+    default: mir_fail(c);
     }
 }

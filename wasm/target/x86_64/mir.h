@@ -80,7 +80,7 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
     X(RET, NONE, NONE, NONE)       /* list: values and where they go */                            \
     X(TRAP, NONE, NONE, NONE)      /* imm: enum wasm_trap */                                       \
     X(TRAP_IF, NONE, NONE, NONE)   /* sub: condition, imm: enum wasm_trap */                       \
-    X(FUNC, NONE, REG, NONE)       /* call_indirect's checks: rax, rdi = function, code; imm: type, \
+    X(FUNC, NONE, REG, TEMP)       /* call_indirect's checks: rax, rdi = function, code; imm: type, \
                                       list: table */                                               \
     X(CALL, NONE, NONE, NONE)      /* list: arguments; imm: function index */                      \
     X(CALL_IMPORT, NONE, NONE, NONE)                                                               \
@@ -275,6 +275,8 @@ struct target_compiler {
     VEC(uint32_t) readers, writers; /* of places, for parallel moves; zero in between */
 };
 
+/* Sets c->failed: no memory, or what must not happen. A place for a breakpoint. */
+void mir_fail(struct target_compiler *c);
 /* Memory. Growth sets c->failed and answers NULL when there is none. */
 void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64_t need,
                size_t entry);

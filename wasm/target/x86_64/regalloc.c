@@ -242,7 +242,7 @@ static void to_memory(struct scan *s, uint32_t i)
         uint32_t low = it->start > s->position ? it->start : s->position;
         uint32_t pos = split_place(c, low, use->pos);
         if (pos <= low) { /* no room for a reload: cannot happen with enough registers */
-            c->failed = true;
+            mir_fail(c);
             return;
         }
         uint32_t part = split(s, i, pos);
@@ -466,7 +466,7 @@ static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsig
         return;
     }
     if (!reg) {
-        c->failed = true;
+        mir_fail(c);
         return;
     }
     if (s->block[reg] < it->end) {

@@ -219,7 +219,7 @@ static void select_div(struct target_compiler *c, const struct ir_ins *ins, mreg
     unsigned size = type_size(ins->type);
     bool is_signed = ins->op == IR_DIV_S || ins->op == IR_REM_S;
     bool rem = ins->op == IR_REM_S || ins->op == IR_REM_U;
-    int64_t k;
+    int64_t k = 0;
     struct operand o = {.form = B_REG};
     bool constant = const_value(c, ins->b, &k);
     o.reg = value_reg(c, ins->b); /* a load here would make two kinds of fault at one place */
@@ -245,7 +245,7 @@ static void select_shift(struct target_compiler *c, const struct ir_ins *ins, mr
                      : ins->op == IR_ROTL  ? ROL
                                            : ROR;
     ir_ref a = ins->a, b = ins->b;
-    int64_t k, mask = size * 8 - 1;
+    int64_t k = 0, mask = size * 8 - 1;
     if (size == 4)
         a = low_half(c, a);
     if (const_value(c, b, &k)) {
@@ -471,6 +471,6 @@ void select_int(struct target_compiler *c, ir_ref ref)
         m->a = from;
         return;
     }
-    default: c->failed = true; /* an operation this target does not know */
+    default: mir_fail(c); /* an operation this target does not know */
     }
 }

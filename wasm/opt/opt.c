@@ -1,0 +1,37 @@
+/* The table of passes and their driver. */
+#include "opt/passes.h"
+
+#include <string.h>
+
+static const struct opt_pass {
+    const char *name;
+    bool (*run)(struct ir_func *f); /* false: out of memory */
+} passes[] = {
+    {"resolve", ir_resolve},
+};
+
+/* Whether NAME is in the comma-separated LIST. */
+static bool listed(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    while (*list) {
+        size_t n = 0;
+        while (list[n] && list[n] != ',')
+            n++;
+        if (n == length && !memcmp(list, name, n))
+            return true;
+        list += list[n] ? n + 1 : n;
+    }
+    return false;
+}
+
+bool opt_run(struct ir_func *f, const char *names)
+{
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
+        if (names && !listed(names, passes[i].name))
+            continue;
+        if (!passes[i].run(f))
+            return false;
+    }
+    return true;
+}
