@@ -211,7 +211,7 @@ def run(machine, image):
         print(f"# {machine}: no IPv6 loopback on this host, not tested")
     network = (f"user,id=n,ipv4=on,ipv6=on,hostfwd=tcp:127.0.0.1:{tcp}-:7,hostfwd=tcp:127.0.0.1:{hold}-:9,"
                f"hostfwd=tcp:127.0.0.1:{quit_port}-:99,hostfwd=udp:127.0.0.1:{udp}-:7")
-    argument = f" -- guest {six.getsockname()[1]}" if six else " -- guest"
+    argument = f" -- {six.getsockname()[1]}" if six else ""
     guest = Guest(machine, image, "loglevel=warn" + argument, network)
     try:
         ready = guest.forward(machine, 60)
@@ -235,7 +235,7 @@ def run(machine, image):
 
 def run_alone(machine, image):
     """Without any network device."""
-    guest = Guest(machine, image, "loglevel=warn -- guest alone", None)
+    guest = Guest(machine, image, "loglevel=warn -- alone", None)
     try:
         point(guest.forward(f"{machine} alone", 30), f"{machine}: works without a network device")
         point(guest.end() == 1, f"{machine}: and ends with 0")
