@@ -232,8 +232,8 @@ static int add_function(unsigned bus, unsigned device, unsigned function, uint32
     return 0;
 }
 
-/* Buses behind bridges are scanned as they are found; a bus number seen before is not scanned again, so
- * that bridges pointing at each other end. */
+/* Buses behind bridges are scanned as they are found; a bus number seen before is not scanned
+ * again, so that bridges pointing at each other end. */
 static int scan_buses(void)
 {
     uint64_t wanted[4] = {1}, seen[4] = {0};

@@ -33,8 +33,8 @@ void pci_write(const struct pci_function *fn, unsigned offset, unsigned width, u
 /* Offset of the next capability ID after AFTER (0: the first); 0: none. LEN bytes of it lie within
  * configuration space. */
 unsigned pci_capability(const struct pci_function *fn, unsigned id, unsigned after, unsigned len);
-/* Maps [offset, offset + len) of a memory BAR; NULL: not such a window, or no memory. The MSI-X table is
- * not kept out: a caller that hands windows to others must (pci_msix_range). */
+/* Maps [offset, offset + len) of a memory BAR; NULL: not such a window, or no memory. The MSI-X
+ * table is not kept out: a caller that hands windows to others must (pci_msix_range). */
 volatile void *pci_map(const struct pci_function *fn, unsigned bar, uint64_t offset, uint64_t len);
 void pci_enable(struct pci_function *fn, bool bus_master);
 

@@ -154,7 +154,8 @@ static int negotiate(struct virtio_device *dev, const struct virtio_driver *driv
 
     uint64_t offered = transport->get_features(dev);
     if (!(offered & VIRTIO_F_VERSION_1)) {
-        klog(LOG_ERROR, "virtio %s: legacy device refused (QEMU: -global virtio-mmio.force-legacy=false)",
+        klog(LOG_ERROR,
+             "virtio %s: legacy device refused (QEMU: -global virtio-mmio.force-legacy=false)",
              dev->name);
         return -ENODEV;
     }

@@ -7,14 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum virtio_id { VIRTIO_NET = 1, VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3, VIRTIO_RNG = 4, VIRTIO_9P = 9 };
+enum virtio_id {
+    VIRTIO_NET = 1,
+    VIRTIO_BLOCK = 2,
+    VIRTIO_CONSOLE = 3,
+    VIRTIO_RNG = 4,
+    VIRTIO_9P = 9
+};
 
 struct virtio_device;
 struct virtqueue;
 struct virtio_driver {
     enum virtio_id id;
     const char *name;
-    uint64_t features; /* wanted, beside VERSION_1 and EVENT_IDX */
+    uint64_t features;                       /* wanted, beside VERSION_1 and EVENT_IDX */
     int (*probe)(struct virtio_device *dev); /* 0 or -errno */
 };
 #define VIRTIO_DRIVER(driver)                                                                      \
@@ -26,7 +32,8 @@ void virtio_config_read(struct virtio_device *dev, size_t offset, void *buffer, 
 void virtio_config_write(struct virtio_device *dev, size_t offset, const void *buffer, size_t len);
 /* CALLBACK runs in interrupt context. NULL: no memory or no such queue. */
 struct virtqueue *virtio_queue(struct virtio_device *dev, unsigned index, unsigned max_size,
-                               void (*callback)(struct virtqueue *vq, void *context), void *context);
+                               void (*callback)(struct virtqueue *vq, void *context),
+                               void *context);
 void virtio_ready(struct virtio_device *dev); /* DRIVER_OK */
 
 struct virtio_buffer {

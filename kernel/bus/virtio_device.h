@@ -1,5 +1,5 @@
-/* Inside the bus: what virtio.c, the transports (virtio_mmio.c, virtio_pci.c) and virtqueue.c know of a
- * device. Drivers use virtio.h only. */
+/* Inside the bus: what virtio.c, the transports (virtio_mmio.c, virtio_pci.c) and virtqueue.c know
+ * of a device. Drivers use virtio.h only. */
 #ifndef QUINCE_BUS_VIRTIO_DEVICE_H
 #define QUINCE_BUS_VIRTIO_DEVICE_H
 
@@ -45,8 +45,8 @@ struct virtio_device {
 
 /* The bus found DEV (transport, id, name filled in); virtio.c keeps it and probes it later. */
 void virtio_device_add(struct virtio_device *dev);
-/* Calls the callbacks of every queue with finished chains; from the interrupt of a transport that has
- * one line for all queues. */
+/* Calls the callbacks of every queue with finished chains; from the interrupt of a transport that
+ * has one line for all queues. */
 void virtio_interrupt(struct virtio_device *dev);
 
 #endif

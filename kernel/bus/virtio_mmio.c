@@ -1,5 +1,6 @@
-/* Virtio over memory-mapped registers (virtio 1.x, 4.2), version 2. Devices are named on the command
- * line, virtio_mmio.device=SIZE@ADDRESS:IRQ, as QEMU's microvm and Firecracker append it. */
+/* Virtio over memory-mapped registers (virtio 1.x, 4.2), version 2. Devices are named on the
+ * command line, virtio_mmio.device=SIZE@ADDRESS:IRQ, as QEMU's microvm and Firecracker append it.
+ */
 #include "bus/virtio_device.h"
 
 #include <errno.h>
@@ -210,7 +211,8 @@ static int add_device(uint64_t size, uint64_t address, unsigned irq)
     if (load(mmio, REG_MAGIC) != MMIO_MAGIC)
         klog(LOG_WARN, "virtio %s: nothing there", mmio->virtio.name);
     else if (load(mmio, REG_VERSION) != 2)
-        klog(LOG_ERROR, "virtio %s: legacy device refused (QEMU: -global virtio-mmio.force-legacy=false)",
+        klog(LOG_ERROR,
+             "virtio %s: legacy device refused (QEMU: -global virtio-mmio.force-legacy=false)",
              mmio->virtio.name);
     else if ((mmio->virtio.id = load(mmio, REG_DEVICE_ID)) == 0)
         error = 0; /* an empty slot */

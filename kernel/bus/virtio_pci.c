@@ -1,5 +1,6 @@
-/* Virtio over PCI (virtio 1.x, 4.1), the modern interface: capabilities say where in the memory BARs the
- * registers lie. MSI-X: one vector for each queue, or one for all where the device has too few. */
+/* Virtio over PCI (virtio 1.x, 4.1), the modern interface: capabilities say where in the memory
+ * BARs the registers lie. MSI-X: one vector for each queue, or one for all where the device has too
+ * few. */
 #include "bus/virtio_device.h"
 
 #include <errno.h>
@@ -178,7 +179,8 @@ static int pci_queue_enable(struct virtio_device *dev, struct virtqueue *vq)
     struct pci_device *pci = of(dev);
     volatile char *common = pci->common;
     store(common, COMMON_QUEUE_SELECT, 2, vq->index);
-    uint64_t notify = (uint64_t)load(common, COMMON_QUEUE_NOTIFY_OFFSET, 2) * pci->notify_multiplier;
+    uint64_t notify =
+        (uint64_t)load(common, COMMON_QUEUE_NOTIFY_OFFSET, 2) * pci->notify_multiplier;
     if (notify > pci->notify_size || pci->notify_size - notify < 2)
         return -EINVAL;
     int error = queue_vector(pci, vq);

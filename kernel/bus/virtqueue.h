@@ -1,6 +1,6 @@
-/* Split virtqueues (virtio 1.x, 2.7): the rings shared with a device and the driver's private book of
- * what it offered. Everything the device writes is checked against that book. Portable: asks only for
- * memory, bus addresses and a way to notify, so the unit test runs it on the host. */
+/* Split virtqueues (virtio 1.x, 2.7): the rings shared with a device and the driver's private book
+ * of what it offered. Everything the device writes is checked against that book. Portable: asks
+ * only for memory, bus addresses and a way to notify, so the unit test runs it on the host. */
 #ifndef QUINCE_BUS_VIRTQUEUE_H
 #define QUINCE_BUS_VIRTQUEUE_H
 
@@ -38,8 +38,9 @@ struct virtqueue {
     struct virtqueue_slot {
         void *token;
         uint32_t writable; /* bytes offered for writing by the chain that starts here */
-        uint16_t next, count; /* count: descriptors of the chain, 0: not the head of one in flight */
-    } *slots;
+        uint16_t next,
+            count; /* count: descriptors of the chain, 0: not the head of one in flight */
+    } * slots;
 
     uintptr_t notify_address; /* transport's */
     uint16_t vector;          /* transport's */

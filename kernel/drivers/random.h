@@ -1,5 +1,5 @@
-/* The kernel's random numbers: a ChaCha20 generator keyed from the processor, the host's virtio-rng and
- * timing; each call erases what could reveal earlier output. Threads and interrupts. */
+/* The kernel's random numbers: a ChaCha20 generator keyed from the processor, the host's virtio-rng
+ * and timing; each call erases what could reveal earlier output. Threads and interrupts. */
 #ifndef QUINCE_DRIVERS_RANDOM_H
 #define QUINCE_DRIVERS_RANDOM_H
 

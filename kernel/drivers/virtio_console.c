@@ -1,6 +1,6 @@
 /* virtio-serial (virtio 1.x, 5.3): named byte streams to the host, port.h. The device announces its
- * ports over a pair of control queues; a port is opened towards the host, and given buffers, only when
- * somebody asked for it by name. */
+ * ports over a pair of control queues; a port is opened towards the host, and given buffers, only
+ * when somebody asked for it by name. */
 #include "drivers/port.h"
 
 #include <errno.h>
@@ -33,9 +33,9 @@ struct control_message {
 };
 
 enum {
-    MAX_PORTS = 8,     /* more that a device may have are left alone */
-    PORT_QUEUE = 16,   /* ring entries per port and direction */
-    RX_BUFFERS = 8,    /* pages per open port */
+    MAX_PORTS = 8,   /* more that a device may have are left alone */
+    PORT_QUEUE = 16, /* ring entries per port and direction */
+    RX_BUFFERS = 8,  /* pages per open port */
     TX_BUFFERS = 4,
     CONTROL_QUEUE = 32,
     CONTROL_SIZE = 128, /* a message and a name */
@@ -57,7 +57,7 @@ struct port {
     bool present, opened, connected;
     struct virtqueue *rx, *tx;
 
-    struct spinlock lock; /* queues and lists; interrupts take it */
+    struct spinlock lock;    /* queues and lists; interrupts take it */
     struct list_node ready;  /* received buffers and, where the host hung up, the hangup mark */
     struct list_node hangup; /* linked into ready */
     bool hung_up;            /* the mark is in ready */
@@ -136,8 +136,8 @@ static void rx_collect(struct port *port)
     }
 }
 
-/* What arrived before the host hung up is read before the end is reported; what comes later belongs to
- * the next connection. Two hang-ups unread: everything before the second is stale. */
+/* What arrived before the host hung up is read before the end is reported; what comes later belongs
+ * to the next connection. Two hang-ups unread: everything before the second is stale. */
 static void rx_mark_hangup(struct port *port)
 {
     rx_collect(port);
@@ -341,8 +341,8 @@ static bool readable(void *context)
     return !list_empty(&((struct port *)context)->ready);
 }
 
-/* Takes the next received buffer, NULL when there is none or the hangup mark comes next: the mark is
- * taken too if TAKE_END. */
+/* Takes the next received buffer, NULL when there is none or the hangup mark comes next: the mark
+ * is taken too if TAKE_END. */
 static struct port_buffer *rx_take(struct port *port, bool take_end)
 {
     struct port_buffer *buffer = NULL;

@@ -1,6 +1,6 @@
 /* virtio-net (virtio 1.x, 5.1): one pair of queues, mergeable receive buffers, checksum offload.
- * Received frames are lent to the stack and their buffers come back by free_frame(); the stack's lock
- * serialises everything but the interrupt, which only asks for a poll. */
+ * Received frames are lent to the stack and their buffers come back by free_frame(); the stack's
+ * lock serialises everything but the interrupt, which only asks for a poll. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* virtio-rng (virtio 1.x, 5.4): entropy of the host, mixed into the generator once at start. What the
- * device says is never trusted alone: it is one of several sources. */
+/* virtio-rng (virtio 1.x, 5.4): entropy of the host, mixed into the generator once at start. What
+ * the device says is never trusted alone: it is one of several sources. */
 #include <errno.h>
 #include <string.h>
 #include "bus/virtio.h"

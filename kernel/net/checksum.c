@@ -13,7 +13,8 @@ uint16_t net_checksum(const void *data, int len)
     while (left >= 32) {
         uint64_t w[4];
         memcpy(w, p, sizeof w);
-        sum += (w[0] & 0xffffffff) + (w[1] & 0xffffffff) + (w[2] & 0xffffffff) + (w[3] & 0xffffffff);
+        sum +=
+            (w[0] & 0xffffffff) + (w[1] & 0xffffffff) + (w[2] & 0xffffffff) + (w[3] & 0xffffffff);
         carries += (w[0] >> 32) + (w[1] >> 32) + (w[2] >> 32) + (w[3] >> 32);
         p += 32;
         left -= 32;

@@ -32,12 +32,13 @@ struct netdev {
     struct netdev *next;
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_dropped, tx_dropped;
 };
-int netdev_register(struct netdev *dev);  /* by the driver, INIT_DRIVER; supplied by net/ */
-void netdev_wake(struct netdev *dev);     /* by the driver's interrupt: frames wait */
+int netdev_register(struct netdev *dev); /* by the driver, INIT_DRIVER; supplied by net/ */
+void netdev_wake(struct netdev *dev);    /* by the driver's interrupt: frames wait */
 /* Every registered device. */
 void netdev_for_each(void (*fn)(const struct netdev *dev, void *context), void *context);
-/* Hands a received frame over; DATA stays the stack's until it calls FREE(data) (with its lock held, at
- * once or later). CHECKSUM_FLAGS: NETDEV_RX_CHECKSUM when the device vouches for the checksums. */
+/* Hands a received frame over; DATA stays the stack's until it calls FREE(data) (with its lock
+ * held, at once or later). CHECKSUM_FLAGS: NETDEV_RX_CHECKSUM when the device vouches for the
+ * checksums. */
 void net_receive(struct netdev *dev, void *data, size_t len, uint32_t checksum_flags,
                  void (*free)(struct netdev *dev, void *data));
 

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "net/packet.h"
 #include "net/stack.h"
+#include "time/clock.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -28,6 +29,7 @@
 /* Frames below this are copied: that costs less than lending the device's buffer, and a peer's many
  * small segments cannot hold all of its buffers. */
 enum { COPY_BELOW = 512, PIECES_MAX = 32 };
+enum { CONFIGURE_S = 15 };
 
 /* lwIP's interface and ours; netdev->stack. */
 struct interface {
@@ -41,6 +43,7 @@ struct interface {
 
 static struct netdev *devices;
 static bool started;
+static uint64_t configure_until; /* clock_now() scale */
 
 struct loan {
     struct pbuf_custom pbuf;
@@ -173,8 +176,8 @@ bool netif_work_waits(void)
 
 /* ---- sending ---- */
 
-/* Where the device is to put the checksum of a frame lwIP left without one: stores the pseudo header's
- * sum there, as devices expect. false: the frame carries none. */
+/* Where the device is to put the checksum of a frame lwIP left without one: stores the pseudo
+ * header's sum there, as devices expect. false: the frame carries none. */
 static bool prepare_checksum(struct pbuf *p, uint16_t *start, uint16_t *offset)
 {
     /* lwIP keeps all headers of a segment in the first piece. */
@@ -342,6 +345,8 @@ static void configure(struct interface *interface)
 
 bool netif_configuring(void)
 {
+    if (clock_now() > configure_until)
+        return false; /* nobody answers: programs are not held up any longer */
     for (struct netdev *dev = devices; dev; dev = dev->next) {
         struct interface *interface = dev->stack;
         if (interface && interface->configuring)
@@ -368,8 +373,8 @@ static err_t init_netif(struct netif *netif)
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = link_output;
     if (dev->offloads & NETDEV_TX_CHECKSUM)
-        netif->chksum_flags = (uint16_t)(netif->chksum_flags & ~(NETIF_CHECKSUM_GEN_TCP |
-                                                                 NETIF_CHECKSUM_GEN_UDP));
+        netif->chksum_flags =
+            (uint16_t)(netif->chksum_flags & ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP));
     return ERR_OK;
 }
 
@@ -418,6 +423,7 @@ void netdev_for_each(void (*fn)(const struct netdev *dev, void *context), void *
 int netif_start(void)
 {
     started = true;
+    configure_until = clock_now() + CONFIGURE_S * NS_PER_S;
     for (struct netdev *dev = devices; dev; dev = dev->next) {
         int error = attach(dev);
         if (error < 0)

@@ -29,18 +29,18 @@ int packet_write(struct packet *packet, size_t offset, const void *buffer, size_
 int packet_adjust(struct packet *packet, int head, int tail);
 
 /* The hook of each direction; NULL: none. Called with the stack's lock held, once per frame, before
- * the stack sees a received one and after it made one to send: on the network thread or, for a frame
- * that a system call sends, on the thread that made the call. Never in interrupt context, and never
- * twice at a time.
- * Verdicts: PASS goes on; TX sends the frame back out of the interface it came from (a frame to be
- * sent goes on); DROP, ABORTED and REDIRECT (there is no second interface yet) drop and count it. */
+ * the stack sees a received one and after it made one to send: on the network thread or, for a
+ * frame that a system call sends, on the thread that made the call. Never in interrupt context, and
+ * never twice at a time. Verdicts: PASS goes on; TX sends the frame back out of the interface it
+ * came from (a frame to be sent goes on); DROP, ABORTED and REDIRECT (there is no second interface
+ * yet) drop and count it. */
 typedef enum verdict (*packet_hook_fn)(struct packet *packet);
 void packet_set_hook(enum packet_direction direction, packet_hook_fn hook);
 bool packet_hooked(enum packet_direction direction);
 /* Runs the hook of PACKET's direction: what is to become of it. Inside net/. */
 enum verdict packet_run_hook(struct packet *packet);
-/* Runs FN between two packets, with the stack's lock held, on the calling thread: no hook is running
- * meanwhile. -EDEADLK when called from within a hook. FN must not call into sockets. */
+/* Runs FN between two packets, with the stack's lock held, on the calling thread: no hook is
+ * running meanwhile. -EDEADLK when called from within a hook. FN must not call into sockets. */
 int net_call(void (*fn)(void *context), void *context);
 
 #endif

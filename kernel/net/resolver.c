@@ -1,5 +1,6 @@
-/* /etc/resolv.conf, where the C library looks for name servers: made from what DHCP or the command line
- * gave, each time it is read, so that a program which starts before the answer came waits for it. */
+/* /etc/resolv.conf, where the C library looks for name servers: made from what DHCP or the command
+ * line gave, each time it is read, so that a program which starts before the answer came waits for
+ * it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

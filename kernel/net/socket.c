@@ -358,8 +358,8 @@ static long accept_on(long fd, void *addr, socklen_t *len, int flags)
     if (error < 0)
         return error;
     struct socket *connection = NULL;
-    error = s->ops->accept ? s->ops->accept(s, &connection, !(file->flags & O_NONBLOCK))
-                           : -EOPNOTSUPP;
+    error =
+        s->ops->accept ? s->ops->accept(s, &connection, !(file->flags & O_NONBLOCK)) : -EOPNOTSUPP;
     file_release(file);
     if (error < 0)
         return error;

@@ -1,6 +1,6 @@
-/* Inside net/: sockets. socket.c has the system calls and what is common, socket_tcp.c and socket_udp.c
- * what a kind does. All fields but the waiting are guarded by the stack's lock; a poll or
- * a wait condition may read the plain flags without it. */
+/* Inside net/: sockets. socket.c has the system calls and what is common, socket_tcp.c and
+ * socket_udp.c what a kind does. All fields but the waiting are guarded by the stack's lock; a poll
+ * or a wait condition may read the plain flags without it. */
 #ifndef QUINCE_NET_SOCKET_H
 #define QUINCE_NET_SOCKET_H
 
@@ -30,10 +30,10 @@ struct endpoint { /* an address in the stack's terms */
 struct message {
     const struct iovec *iov;
     int count;
-    size_t size;  /* of all pieces */
-    int flags;    /* MSG_* asked for */
-    int result;   /* MSG_* to report */
-    bool wait;    /* may block */
+    size_t size; /* of all pieces */
+    int flags;   /* MSG_* asked for */
+    int result;  /* MSG_* to report */
+    bool wait;   /* may block */
     bool addressed;
     struct endpoint peer;
 };
@@ -56,7 +56,13 @@ struct socket_ops {
     void (*release)(struct socket *s);     /* frees what the kind added; not S */
 };
 
-enum socket_state { SOCKET_IDLE, SOCKET_CONNECTING, SOCKET_CONNECTED, SOCKET_LISTENING, SOCKET_DEAD };
+enum socket_state {
+    SOCKET_IDLE,
+    SOCKET_CONNECTING,
+    SOCKET_CONNECTED,
+    SOCKET_LISTENING,
+    SOCKET_DEAD
+};
 
 struct socket {
     const struct socket_ops *ops;
@@ -71,7 +77,7 @@ struct socket {
     uint64_t rx_timeout, tx_timeout; /* ns; 0: none */
     int error;                       /* to be reported once */
     bool eof, rx_shutdown, tx_shutdown;
-    bool tx_ready; /* there is room worth sending into */
+    bool tx_ready;              /* there is room worth sending into */
     bool v6only, cork, nodelay; /* NODELAY passes on to accepted connections */
     bool linger;
     int linger_seconds;
@@ -99,7 +105,8 @@ int socket_wait_rx(struct socket *s, uint64_t start);
 int socket_wait_tx(struct socket *s, uint64_t start);
 int socket_take_error(struct socket *s); /* -errno, once */
 int socket_errno(int lwip_error);        /* -errno for an err_t */
-/* Until the network is configured a destination other than this machine cannot be reached: waits. */
+/* Until the network is configured a destination other than this machine cannot be reached: waits.
+ */
 void socket_await_route(const ip_addr_t *destination, bool wait);
 bool socket_address_is_ours(const ip_addr_t *ip); /* lock held */
 /* The address type a new pcb of S has. */

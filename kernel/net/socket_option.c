@@ -72,7 +72,7 @@ static long membership(struct socket *s, int level, int name, const void *value,
         struct netif *netif = request.ipv6mr_interface
                                   ? netif_get_by_index((u8_t)request.ipv6mr_interface)
                                   : netif_default;
-        error = !netif                      ? ERR_VAL
+        error = !netif                    ? ERR_VAL
                 : name == IPV6_JOIN_GROUP ? mld6_joingroup_netif(netif, &group)
                                           : mld6_leavegroup_netif(netif, &group);
         net_unlock();

@@ -31,8 +31,8 @@ enum { MEMORY_RETRY_MS = 5 };
 static void update_tx(struct socket *s)
 {
     /* The field: lwIP's tcp_sndbuf() ends at 65535. */
-    s->tx_ready = s->tcp && s->tcp->snd_buf >= TCP_SNDLOWAT &&
-                  tcp_sndqueuelen(s->tcp) < TCP_SNDQUEUELOWAT;
+    s->tx_ready =
+        s->tcp && s->tcp->snd_buf >= TCP_SNDLOWAT && tcp_sndqueuelen(s->tcp) < TCP_SNDQUEUELOWAT;
 }
 
 /* ---- callbacks; the lock is held ---- */
@@ -183,9 +183,8 @@ static int tcp_socket_listen(struct socket *s, int backlog)
         if (s->tcp->local_port == 0)
             result = tcp_bind(s->tcp, s->domain == AF_INET ? IP4_ADDR_ANY : IP_ANY_TYPE, 0);
         struct tcp_pcb *listening =
-            result == ERR_OK
-                ? tcp_listen_with_backlog_and_err(s->tcp, (u8_t)backlog, &result)
-                : NULL;
+            result == ERR_OK ? tcp_listen_with_backlog_and_err(s->tcp, (u8_t)backlog, &result)
+                             : NULL;
         if (listening) {
             s->tcp = listening; /* the old pcb is gone */
             s->state = SOCKET_LISTENING;
@@ -587,8 +586,8 @@ static void drop_received(struct socket *s)
     s->rx_bytes = 0;
 }
 
-/* The lock is held. What was queued to send goes on without the socket; unread data makes lwIP reset
- * the connection, as on Linux. */
+/* The lock is held. What was queued to send goes on without the socket; unread data makes lwIP
+ * reset the connection, as on Linux. */
 static void disconnect(struct socket *s, bool abort)
 {
     struct tcp_pcb *pcb = s->tcp;

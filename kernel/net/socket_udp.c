@@ -98,8 +98,8 @@ static ssize_t udp_socket_send(struct socket *s, struct message *message)
         socket_await_route(&message->peer.ip, message->wait);
     net_lock();
     ssize_t result = (ssize_t)message->size;
-    struct pbuf *p = s->tx_shutdown ? NULL
-                                    : pbuf_alloc(PBUF_TRANSPORT, (u16_t)message->size, PBUF_RAM);
+    struct pbuf *p =
+        s->tx_shutdown ? NULL : pbuf_alloc(PBUF_TRANSPORT, (u16_t)message->size, PBUF_RAM);
     if (s->tx_shutdown) {
         result = -EPIPE;
     } else if (!p) {

@@ -45,7 +45,8 @@ void net_lock(void)
 void net_kick(void)
 {
     __atomic_store_n(&work, true, __ATOMIC_SEQ_CST);
-    /* While somebody holds the lock the network thread could only run into it: net_unlock() wakes. */
+    /* While somebody holds the lock the network thread could only run into it: net_unlock() wakes.
+     */
     if (__atomic_load_n(&core.owner, __ATOMIC_SEQ_CST) == NULL)
         wait_wake(&wake, 1);
 }
@@ -73,7 +74,7 @@ int net_call(void (*fn)(void *context), void *context)
 /* ---- memory ---- */
 
 /* Blocks of up to a frame's size are kept for reuse: a packet costs two of them. */
-enum { CLASS_BYTES = 128, CLASSES = 17, CLASS_KEEP = 64, SMALL = 512 };
+enum { CLASS_BYTES = 128, CLASSES = 17, CLASS_KEEP = 16, SMALL = 512 };
 struct block {
     uint32_t size, pad;
     struct block *next; /* while kept */
@@ -147,8 +148,8 @@ size_t net_memory_limit(void)
     return memory_limit;
 }
 
-/* ---- timers: lwIP's periodic functions, in place of its timeouts.c, which allocates and so can fail ----
- * The one for TCP runs only while there are connections. */
+/* ---- timers: lwIP's periodic functions, in place of its timeouts.c, which allocates and so can
+ * fail ---- The one for TCP runs only while there are connections. */
 
 static const struct {
     void (*fn)(void);

@@ -1,5 +1,6 @@
 /* Inside net/: the one lock all of lwIP runs under, and the thread that feeds it. Whoever holds the
- * lock may call lwIP; an application's thread does so itself instead of asking the network thread. */
+ * lock may call lwIP; an application's thread does so itself instead of asking the network thread.
+ */
 #ifndef QUINCE_NET_STACK_H
 #define QUINCE_NET_STACK_H
 

@@ -28,7 +28,8 @@ int main(void)
                 random = random * 1103515245 + 12345;
                 data[i] = (unsigned char)(random >> 16);
             }
-            unsigned char *exact = realloc(data, (size_t)(offset + len) ? (size_t)(offset + len) : 1);
+            unsigned char *exact =
+                realloc(data, (size_t)(offset + len) ? (size_t)(offset + len) : 1);
             good = net_checksum(exact + offset, len) == plain(exact + offset, len);
             free(exact);
         }

@@ -1,5 +1,5 @@
-/* The guest of net_test.py, an ordinary program: checks the socket calls from within the machine, then
- * serves what the host's side wants to talk to. Prints TAP lines; the host forwards them. */
+/* The guest of net_test.py, an ordinary program: checks the socket calls from within the machine,
+ * then serves what the host's side wants to talk to. Prints TAP lines; the host forwards them. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

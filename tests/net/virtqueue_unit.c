@@ -1,5 +1,6 @@
-/* The virtqueue against a device made of a few lines: an honest one that fulfils chains in any order,
- * and hostile ones that write nonsense into everything a device can write to. Under sanitizers. */
+/* The virtqueue against a device made of a few lines: an honest one that fulfils chains in any
+ * order, and hostile ones that write nonsense into everything a device can write to. Under
+ * sanitizers. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ static struct rig *rig_new(unsigned size, bool event_index)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     rig->size = size;
-    rig->shared = calloc(1, virtqueue_bytes(size)); /* exactly: the sanitizer sees one byte beyond */
+    rig->shared =
+        calloc(1, virtqueue_bytes(size)); /* exactly: the sanitizer sees one byte beyond */
     virtqueue_setup(&rig->vq, 3, size, rig->shared, rig->slots, event_index);
     notifications = reports = 0;
     return rig;
@@ -120,7 +122,8 @@ static void test_chain(void)
     uint32_t len = 0;
     check(virtqueue_get(&rig->vq, &len) == NULL, "nothing is finished before the device says so");
     device_finish(rig, (uint32_t)head, 77);
-    check(virtqueue_get(&rig->vq, &len) == &rig && len == 77, "the token comes back with the length");
+    check(virtqueue_get(&rig->vq, &len) == &rig && len == 77,
+          "the token comes back with the length");
     check(virtqueue_free_slots(&rig->vq) == 8, "the descriptors are free again");
     rig_free(rig);
 }
@@ -272,7 +275,8 @@ static void test_lengths(void)
     struct virtio_buffer out = {data, 8};
     virtqueue_add(&rig->vq, &out, 1, 0, data);
     device_finish(rig, (uint32_t)device_take(rig), 100);
-    check(virtqueue_get(&rig->vq, &len) == data && len == 0, "nothing can be written to a sent buffer");
+    check(virtqueue_get(&rig->vq, &len) == data && len == 0,
+          "nothing can be written to a sent buffer");
     rig_free(rig);
 }
 
@@ -292,7 +296,8 @@ static void test_index(void)
     rig_free(rig);
 }
 
-/* Everything shared is overwritten between any two calls: no crash, no token that was not offered. */
+/* Everything shared is overwritten between any two calls: no crash, no token that was not offered.
+ */
 static void test_storm(void)
 {
     unsigned random = 99, broken = 0;

@@ -1,5 +1,5 @@
-/* PCI configuration through the ports 0xcf8 (address) and 0xcfc (data): every PC has them, and 256 bytes
- * per function are all that is asked for. */
+/* PCI configuration through the ports 0xcf8 (address) and 0xcfc (data): every PC has them, and 256
+ * bytes per function are all that is asked for. */
 #include "x86.h"
 #include "arch/pci.h"
 
