@@ -149,8 +149,11 @@ void *virtqueue_get(struct virtqueue *vq, uint32_t *len)
     head->count = 0;
     head->token = NULL;
     vq->used_index++;
-    if (vq->event_index && !vq->irq_disabled)
+    if (vq->event_index && !vq->irq_disabled) {
         *used_event(vq) = vq->used_index;
+        /* The wish must be visible before the index is read again, or an interrupt gets lost. */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
     return token;
 }
 
