@@ -256,10 +256,10 @@ int cmd_capture(int argc, char **argv)
     compile_filter(&c, words - named, argv + named);
     c.machine = machine_choose(named ? argv[0] : NULL);
     c.client = client_open(c.machine);
+    open_output(&c); /* what can fail, before anything is loaded */
     if (!is_loaded(c.client)) {
         load(&c);
     }
-    open_output(&c);
     packet_writer_flush(c.writer);
     fprintf(stderr, "quince: capturing on %s%s%s; Ctrl-C ends\n", c.machine,
             file_name ? " to " : "", file_name ? file_name : "");

@@ -200,7 +200,9 @@ static void forward_request(struct mux *mux, int client, struct frame *frame)
 {
     struct peer *peer = &mux->clients[client];
     uint32_t id = frame_id(frame->header);
-    if (id == 0) {
+    if (mux->kernel.fd < 0) {
+        refuse(peer, id, "EPIPE", "the control channel to the kernel is closed");
+    } else if (id == 0) {
         refuse(peer, 0, "EINVAL", "id: not a number from 1 to 4294967295");
     } else if (find_client_route(mux, client, id)) {
         refuse(peer, id, "EINVAL", "id: a request of that number is still open");
@@ -271,7 +273,7 @@ static void read_kernel(struct mux *mux)
     }
     if (!alive || state == FRAME_BROKEN) {
         close_peer(&mux->kernel);
-        if (alive) {
+        if (alive) { /* else the machine ended, which the supervisor will say with its exit code */
             answer_all(mux, "the kernel sent something that is no frame; its channel is closed");
         }
     }
@@ -302,7 +304,7 @@ int mux_poll(struct mux *mux, struct pollfd *fds)
     for (int i = 0; i < MUX_CLIENTS; i++) {
         struct peer *peer = &mux->clients[i];
         /* A kernel that does not read (it is still booting) is no reason to collect without end. */
-        bool listen = kernel->fd >= 0 && buffer_size(&kernel->out) < QUEUE_MAX;
+        bool listen = buffer_size(&kernel->out) < QUEUE_MAX;
         fds[count++] = (struct pollfd){
             .fd = peer->fd,
             .events = (short)((listen ? POLLIN : 0) | (buffer_size(&peer->out) ? POLLOUT : 0))};
