@@ -12,6 +12,14 @@ QUINCE_MANIFEST("name=flows\n"
                 "map=by_flow lru key=40 value=56 max=4096\n"
                 "memory=128K stack=32K\n");
 
+QUINCE_FORMAT("by_flow=-version:u8,protocol:proto,-port0:u16,-port1:u16,_:2,-end0:ip46,-end1:ip46,"
+              "-packets0:u64,-packets1:u64,-bytes0:u64,-bytes1:u64,-first:u64,-last:u64,_:2,"
+              "state:enum:-|opening|open|closing|closed|reset,-initiator:u8,_:4,"
+              "client:ip46=initiator?end1:end0,port:u16=initiator?port1:port0,"
+              "server:ip46=initiator?end0:end1,server_port:u16=initiator?port0:port1,"
+              "packets:u64=packets0+packets1,bytes:u64=bytes0+bytes1,"
+              "duration:time=last-first\n");
+
 enum { BY_FLOW };
 QUINCE_PACKET_BUFFER(128);
 
