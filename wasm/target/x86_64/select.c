@@ -299,8 +299,6 @@ static void phi_operands(struct target_compiler *c, uint32_t b)
     for (ir_ref r = f->blocks[to].first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
         mreg value = value_arg(c, f->pool[f->ins[r].list + slot]);
         struct marg arg = {value, c->values.data[r]};
-        if (value == arg.where)
-            continue;
         if (!vec_push(c, c->args, arg))
             return;
         block->phi_count++;
