@@ -2,6 +2,7 @@
  * takes no timer interrupts; a slice is armed only when another of the same priority waits. */
 #include "sched/schedule.h"
 #include "arch/context.h"
+#include "arch/fault.h"
 #include "time/clock.h"
 
 #define SLICE (10 * NS_PER_MS)
@@ -138,6 +139,8 @@ void schedule_from_interrupt(struct trap_frame *frame)
 {
     struct percpu *cpu = cpu_percpu();
     struct thread *self = cpu->current;
+    if (*self->irq_canary != IRQ_CANARY)
+        panic("interrupt stack overflow");
     if (may_switch(cpu)) {
         (void)spin_lock(&schedule_lock);
         if (self->fpu)

@@ -9,6 +9,8 @@
 
 struct trap_frame;
 
+#define IRQ_CANARY 0x71c3e9025ad4860bull
+
 /* Guards run queues, thread states and the list of threads. Taken inside queue locks, outside the
  * timer's. Held across a switch: whoever runs next lets go of it. */
 extern struct spinlock schedule_lock;

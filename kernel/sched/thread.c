@@ -15,7 +15,7 @@ enum { IRQ_BLOCK_ORDER = 1 };
 #define IRQ_BLOCK_SIZE (PAGE_SIZE << IRQ_BLOCK_ORDER)
 
 static struct thread idle;
-static char idle_irq_stack[IRQ_BLOCK_SIZE] __attribute__((aligned(16)));
+static uint64_t idle_irq_stack[IRQ_BLOCK_SIZE / 8] __attribute__((aligned(16)));
 static uint32_t last_id = 1; /* which is the application's */
 
 /* Ended and detached, to be freed by the next thread_reap(). */
@@ -26,6 +26,8 @@ void thread_init_idle(void)
 {
     strcpy(idle.name, "idle");
     idle.irq_stack = (uintptr_t)idle_irq_stack + sizeof idle_irq_stack;
+    idle.irq_canary = idle_irq_stack;
+    *idle.irq_canary = IRQ_CANARY;
     list_add_tail(&all_threads, &idle.all_node);
     schedule_init(&idle);
 }
@@ -44,6 +46,8 @@ static struct thread *new_thread(const char *name, unsigned priority)
     thread->fpu = frame_to_virt(block);
     memset(thread->fpu, 0, context_fpu_size());
     thread->irq_stack = (uintptr_t)thread->fpu + IRQ_BLOCK_SIZE;
+    thread->irq_canary = (uint64_t *)((char *)thread->fpu + context_fpu_size());
+    *thread->irq_canary = IRQ_CANARY;
     strncpy(thread->name, name, sizeof thread->name - 1);
     thread->priority = thread->base_priority = priority;
     list_init(&thread->run_node);

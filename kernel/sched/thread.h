@@ -21,6 +21,7 @@ struct thread {
     /* Top of the thread's interrupt stack: interrupts that hit this thread run there, so that it
      * can be preempted in the middle of one, and never on the stack of the code they hit. */
     uintptr_t irq_stack;
+    uint64_t *irq_canary; /* the lowest word of it; changed: it overflowed */
 
     struct list_node run_node, all_node, wait_node;
     enum thread_state state;

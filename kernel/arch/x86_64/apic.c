@@ -47,7 +47,7 @@ uint32_t apic_id(void)
 void apic_timer_mode(enum apic_timer_mode mode)
 {
     apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
-    apic_write(APIC_TIMER, VECTOR_TIMER | (mode == APIC_TIMER_DEADLINE ? 2u << 17 : 0));
+    apic_write(APIC_TIMER, VECTOR_TIMER | (uint32_t)mode << 17);
 }
 
 void apic_timer_count(uint32_t count)

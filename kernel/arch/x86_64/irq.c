@@ -139,6 +139,7 @@ void x86_interrupt(struct trap_frame *frame)
     cpu->irq_depth++;
     cpu->interrupts++;
     if (frame->vector == VECTOR_TIMER) {
+        x86_timer_interrupt();
         timer_fired();
         apic_eoi();
     } else if (frame->vector != VECTOR_SPURIOUS) {

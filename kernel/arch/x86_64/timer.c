@@ -18,7 +18,10 @@ enum {
     PIT_HZ = 1193182,
 };
 
-static uint64_t tsc_start;   /* the counter at boot */
+/* Time is base_ns at base_tsc, and goes on from there. Changed by interrupts, with an odd sequence
+ * meanwhile. */
+static volatile uint32_t sequence;
+static uint64_t base_tsc, base_ns;
 static uint64_t ns_per_tick; /* 32.32 fixed point */
 static uint64_t tick_per_ns; /* 32.32 fixed point */
 static uint64_t apic_hz = NS_PER_SECOND;
@@ -32,11 +35,88 @@ static uint64_t scale(uint64_t value, uint64_t factor)
 
 uint64_t timer_now_ns(void)
 {
-    return scale(cpu_cycles() - tsc_start, ns_per_tick);
+    for (;;) {
+        uint32_t before = __atomic_load_n(&sequence, __ATOMIC_ACQUIRE);
+        uint64_t now = base_ns + scale(cpu_cycles() - base_tsc, ns_per_tick);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (!(before & 1) && before == __atomic_load_n(&sequence, __ATOMIC_RELAXED))
+            return now;
+    }
+}
+
+static void set_frequency(uint64_t hz)
+{
+    uint64_t tsc = cpu_cycles();
+    uint64_t ns = ns_per_tick ? base_ns + scale(tsc - base_tsc, ns_per_tick) : 0;
+    __atomic_add_fetch(&sequence, 1, __ATOMIC_SEQ_CST);
+    base_tsc = tsc;
+    base_ns = ns;
+    ns_per_tick = (NS_PER_SECOND << 32) / hz;
+    tick_per_ns = (hz << 30) / NS_PER_SECOND << 2;
+    __atomic_add_fetch(&sequence, 1, __ATOMIC_SEQ_CST);
+}
+
+/* While the frequency is being refined the APIC timer runs in periodic mode: it can be read beyond
+ * the interrupt, so every wait of some length measures the TSC, to the width of the two readings.
+ */
+enum { FINE_PPM = 20 };
+static struct {
+    bool active;
+    uint32_t count; /* written at tsc; 0: not running */
+    uint64_t tsc, width;
+    uint64_t ppm; /* how good the frequency in use is */
+} refinement;
+
+static void refine_start(uint32_t count)
+{
+    uint64_t before = cpu_cycles();
+    apic_timer_count(count);
+    uint64_t after = cpu_cycles();
+    refinement.count = count;
+    refinement.tsc = before + (after - before) / 2;
+    refinement.width = after - before;
+}
+
+/* The wait that began with refine_start() is over, or cut short. */
+static void refine_end(void)
+{
+    if (!refinement.count)
+        return;
+    uint64_t before = cpu_cycles();
+    uint32_t left = apic_timer_left();
+    uint64_t after = cpu_cycles();
+    uint64_t ticks = before + (after - before) / 2 - refinement.tsc;
+    uint64_t period = refinement.count + 1ull;
+    /* How many whole periods went by is plain from the frequency as far as it is known. */
+    uint64_t within = refinement.count - left, about = scale(ticks, ns_per_tick);
+    uint64_t periods = about > within ? (about - within + period / 2) / period : 0;
+    uint64_t elapsed = periods * period + within;
+    refinement.count = 0;
+    if (elapsed < NS_PER_SECOND / 1000 || periods > 8 || ticks > UINT32_MAX * 8ull)
+        return;
+    uint64_t ppm = (after - before + refinement.width) * 1000000 / ticks;
+    if (ppm > refinement.ppm / 4)
+        return;
+    refinement.ppm = ppm;
+    set_frequency(ticks * (NS_PER_SECOND / 64) / elapsed * 64);
+    if (ppm <= FINE_PPM) {
+        refinement.active = false;
+        apic_timer_mode(APIC_TIMER_ONE_SHOT);
+    }
+}
+
+void x86_timer_interrupt(void)
+{
+    if (refinement.active) {
+        refine_end();
+        apic_timer_count(0);
+    }
 }
 
 void timer_program(uint64_t deadline)
 {
+    if (refinement.active)
+        refine_end();
     if (deadline == UINT64_MAX) {
         if (deadline_mode)
             x86_wrmsr(MSR_TSC_DEADLINE, 0);
@@ -45,8 +125,10 @@ void timer_program(uint64_t deadline)
         return;
     }
     if (deadline_mode) {
+        if (deadline < base_ns)
+            deadline = base_ns;
         /* 292 years ahead the product would not fit; no deadline is that far. */
-        x86_wrmsr(MSR_TSC_DEADLINE, tsc_start + scale(deadline, tick_per_ns) + 1);
+        x86_wrmsr(MSR_TSC_DEADLINE, base_tsc + scale(deadline - base_ns, tick_per_ns) + 1);
         return;
     }
     uint64_t now = timer_now_ns();
@@ -55,7 +137,11 @@ void timer_program(uint64_t deadline)
     if (apic_hz != NS_PER_SECOND)
         count = count * (apic_hz / 1000) / (NS_PER_SECOND / 1000);
     /* Longer waits than the counter holds end early; time/timer.c programs the rest. */
-    apic_timer_count(count < 1 ? 1 : count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
+    uint32_t ticks = count < 1 ? 1 : count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+    if (refinement.active)
+        refine_start(ticks);
+    else
+        apic_timer_count(ticks);
 }
 
 /* Pairs of counter values read as close together as they get: the tightest of a few tries. */
@@ -169,13 +255,17 @@ void x86_timer_init(void)
     uint64_t hz = x86_features.kvm ? ask_kvm() : 0;
     if (!hz)
         hz = ask_cpuid();
+    bool rough = !hz && (x86_features.kvm || x86_features.tcg);
     if (!hz)
-        hz = x86_features.kvm || x86_features.tcg ? measure_by_apic() : measure_by_pit();
+        hz = rough ? measure_by_apic() : measure_by_pit();
     if (!hz)
         panic("no clock");
-    ns_per_tick = (NS_PER_SECOND << 32) / hz;
-    tick_per_ns = (hz << 30) / NS_PER_SECOND << 2;
-    tsc_start = cpu_cycles();
+    set_frequency(hz);
+    if (rough && !deadline_mode && apic_hz == NS_PER_SECOND) {
+        refinement.active = true;
+        refinement.ppm = 10000;
+        apic_timer_mode(APIC_TIMER_PERIODIC);
+    }
     if (deadline_mode)
         apic_timer_mode(APIC_TIMER_DEADLINE);
 }

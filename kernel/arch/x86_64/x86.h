@@ -71,6 +71,7 @@ void x86_cpu_init(void);   /* GDT, TSS, IDT, GS, syscall entry of the boot CPU *
 void x86_mmu_init(void);   /* kernel page tables from boot_info; direct map */
 void x86_apic_init(void);
 void x86_timer_init(void);
+void x86_timer_interrupt(void); /* before timer_fired() */
 void x86_console_init(void);
 void x86_interrupt(struct trap_frame *frame); /* irq.c, from exceptions.S */
 void x86_exception(struct trap_frame *frame); /* exceptions.c, from exceptions.S */
@@ -78,7 +79,7 @@ void x86_exception(struct trap_frame *frame); /* exceptions.c, from exceptions.S
 /* apic.c for irq.c and timer.c */
 void apic_eoi(void);
 uint32_t apic_id(void);
-enum apic_timer_mode { APIC_TIMER_ONE_SHOT, APIC_TIMER_DEADLINE };
+enum apic_timer_mode { APIC_TIMER_ONE_SHOT, APIC_TIMER_PERIODIC, APIC_TIMER_DEADLINE };
 void apic_timer_mode(enum apic_timer_mode mode);
 void apic_timer_count(uint32_t count); /* one-shot: 1 GHz / bus clock, undivided */
 uint32_t apic_timer_left(void);
