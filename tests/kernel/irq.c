@@ -31,7 +31,7 @@ static uint8_t in(uint16_t port)
 static void provoke(void)
 {
     out(0x3f9, 2);
-    uint64_t until = clock_now() + 10 * NS_PER_MS;
+    uint64_t until = clock_now() + 100 * NS_PER_MS;
     while (clock_now() < until && calls == 0)
         cpu_relax();
     (void)in(0x3fa); /* acknowledges */

@@ -39,7 +39,7 @@ TEST(time_sleep_is_neither_short_nor_long)
         thread_sleep_until(start + lengths[i]);
         uint64_t slept = clock_now() - start;
         CHECK(slept >= lengths[i]);
-        CHECK(slept < lengths[i] + 20 * NS_PER_MS);
+        CHECK(slept < lengths[i] + 500 * NS_PER_MS);
     }
 }
 
@@ -88,7 +88,7 @@ TEST(timer_many_fire_in_order_unless_cancelled)
     }
     for (size_t i = 0; i < TIMERS; i += 4)
         CHECK(timer_cancel(&slots[i].timer));
-    CHECK_EQ(semaphore_wait(&all_fired, start + NS_PER_S), 0);
+    CHECK_EQ(semaphore_wait(&all_fired, start + 9 * NS_PER_S), 0);
     CHECK_EQ(misordered, 0);
     for (size_t i = 0; i < TIMERS; i++) {
         CHECK(!timer_cancel(&slots[i].timer));
@@ -116,6 +116,6 @@ TEST(timer_may_arm_itself_again)
     struct timer timer = {.fn = again, .context = &done};
     repeats = 0;
     timer_arm(&timer, clock_now() + NS_PER_MS);
-    CHECK_EQ(semaphore_wait(&done, clock_now() + NS_PER_S), 0);
+    CHECK_EQ(semaphore_wait(&done, clock_now() + 10 * NS_PER_S), 0);
     CHECK_EQ(repeats, 20);
 }
