@@ -20,14 +20,13 @@ def build(name, sources, *options):
 
 
 def hello():
-    return build("hello", ["hello/hello.c"], "--without=engine", "--without=net")
+    return build("hello", ["hello.c"], "--without=engine", "--without=net")
 
 
 def httpd(*options):
     sources = sorted(os.path.join("httpd", f) for f in os.listdir(os.path.join(ROOT, "apps", "httpd"))
                      if f.endswith(".c"))
-    return build("httpd" + "".join(options), sources,
-                 "--files", os.path.join(ROOT, "apps", "httpd", "files"), *options)
+    return build("httpd" + "".join(options), sources, "-D_GNU_SOURCE", "--files", os.path.join(ROOT, "apps", "httpd", "files"), *options)
 
 
 def stripped_size(image):

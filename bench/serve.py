@@ -10,7 +10,7 @@ import time
 import images
 import linux
 import qemu
-from harness import BUILD, ROOT, WORK, Skip, interleave
+from harness import ROOT, WORK, Skip, interleave
 
 SECONDS = 4
 CONNECTIONS = (1, 16)
@@ -53,12 +53,11 @@ class QuinceMachine:
                   images.httpd())
         wait_http(self.port)
         for extension in extensions:
-            self.call("load", name, os.path.join(BUILD, "extensions", extension + ".wasm"),
-                      "--grant", "all")
+            self.call("load", "-M", name, extension, "--grant", "all")
         if capture:
             out = os.path.join(WORK, "bench.pcap")
             self.helpers.append(subprocess.Popen(
-                [images.QUINCE, "capture", name, "-w", out], stdout=subprocess.DEVNULL,
+                [images.QUINCE, "capture", "-M", name, "-w", out], stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL))
             time.sleep(1)
 
@@ -80,7 +79,7 @@ class LinuxMachine:
     def __init__(self):
         server = os.path.join(WORK, "httpd-linux")
         source = os.path.join(ROOT, "apps", "httpd")
-        subprocess.run(["gcc", "-O2", "-static", "-pthread", "-o", server,
+        subprocess.run(["gcc", "-O2", "-static", "-pthread", "-D_GNU_SOURCE", "-o", server,
                         *[os.path.join(source, f) for f in sorted(os.listdir(source))
                           if f.endswith(".c")]], check=True)
         files = {"httpd": server}
