@@ -1,6 +1,6 @@
 /* What a module may ask of the engine. Each is answered with WASM_ERR_LIMIT and its name; those of
- * the first group follow the limits the web's engines agreed on (WebAssembly JS API, "Implementation
- * Limitations"), so that what runs there is accepted here. */
+ * the first group follow the limits the web's engines agreed on (WebAssembly JS API,
+ * "Implementation Limitations"), so that what runs there is accepted here. */
 #ifndef QUINCE_WASM_LIMITS_H
 #define QUINCE_WASM_LIMITS_H
 

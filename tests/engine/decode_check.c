@@ -1,7 +1,8 @@
-/* Decodes modules as the engine would, for tests: reads lines "PATH" from standard input and answers
- * each with one line, "ok FUNCTIONS BYTES", "KIND OFFSET MESSAGE", or "broken MESSAGE" when the
- * function built violates an invariant of the intermediate representation. With a PATH argument
- * checks that file; --print shows its functions, --time N decodes it N times. */
+/* Decodes modules as the engine would, for tests: reads lines "PATH" from standard input and
+ * answers each with one line, "ok FUNCTIONS BYTES", "KIND OFFSET MESSAGE", or "broken MESSAGE" when
+ * the function built violates an invariant of the intermediate representation. With a PATH argument
+ * checks that file; --print shows its functions, --time N decodes it N times, --deadline N gives it
+ * N milliseconds. */
 #include "decode/decode.h"
 #include "host.h"
 
@@ -19,6 +20,7 @@ static void print_line(void *context, const char *line)
 }
 
 enum { PRINT = 1, NO_VERIFY = 2 };
+static uint64_t deadline_ms;
 
 static void answer(const uint8_t *bytes, size_t size, int flags)
 {
@@ -33,6 +35,8 @@ static void answer(const uint8_t *bytes, size_t size, int flags)
     ir_func_init(&f, &info.ir, 0);
     struct body_decoder *decoder = body_decoder_new(&info);
     bool good = decoder;
+    if (good && deadline_ms)
+        body_decoder_set_deadline(decoder, wasm_host_now() + deadline_ms * 1000000);
     for (uint32_t i = info.imported_funcs; good && i < info.func_count; i++) {
         if (!decode_body(decoder, i, &f, &err)) {
             printf("%s %u %s\n", kinds[err.kind], err.offset, err.message);
@@ -98,6 +102,8 @@ int main(int argc, char **argv)
             flags |= PRINT;
         else if (strcmp(argv[i], "--time") == 0 && i + 1 < argc)
             times = strtol(argv[++i], NULL, 10), flags |= NO_VERIFY;
+        else if (strcmp(argv[i], "--deadline") == 0 && i + 1 < argc)
+            deadline_ms = strtoull(argv[++i], NULL, 10);
         else
             path = argv[i];
     }

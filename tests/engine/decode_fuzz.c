@@ -1,8 +1,7 @@
 /* Fuzzing the front end: whatever the bytes are, they are refused with a message or become SSA that
- * the verifier accepts. The entry point is libFuzzer's (clang -fsanitize=fuzzer,address -DLIBFUZZER);
- * without it a small mutator of our own runs:
- *     decode-fuzz SECONDS SEED < LIST-OF-MODULES
- * An input that breaks something is left in decode-fuzz.wasm. */
+ * the verifier accepts. The entry point is libFuzzer's (clang -fsanitize=fuzzer,address
+ * -DLIBFUZZER); without it a small mutator of our own runs: decode-fuzz SECONDS SEED <
+ * LIST-OF-MODULES An input that breaks something is left in decode-fuzz.wasm. */
 #include "decode/decode.h"
 #include "host.h"
 

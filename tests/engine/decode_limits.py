@@ -49,6 +49,9 @@ WIDE = leb(1000) + b"\x7f" * 1000
 COMPLEX = "control flow complexity"
 
 CASES = [
+    # With a deadline of 20 ms.
+    ("a long chain of blocks against a deadline", module(
+        BLOCK + (get(0) + BR_IF_0) * N + READ_ALL + END, N), "longer than its deadline"),
     ("nested blocks", module(BLOCK * 99000 + END * 99000), "ok"),
     ("nested ifs", module((get(0) + b"\x04\x40") * 99000 + END * 99000, 1), "ok"),
     ("too deeply nested blocks", module(BLOCK * 100001 + END * 100001), "nested deeper"),
@@ -88,14 +91,15 @@ def main():
                 f.write(bytes_)
             start = time.monotonic()
             try:
-                run = subprocess.run([checker, path], capture_output=True, text=True,
+                deadline = ["--deadline", "20"] if "deadline" in wanted else []
+                run = subprocess.run([checker, path, *deadline], capture_output=True, text=True,
                                      timeout=SECONDS)
                 answer = run.stdout.strip() or run.stderr[:500]
             except subprocess.TimeoutExpired:
                 answer = f"no answer within {SECONDS} s"
             took = time.monotonic() - start
             good = (answer.startswith("ok ") if wanted == "ok" else
-                    answer.startswith("limit ") and wanted in answer)
+                    answer.split(" ")[0] in ("limit", "timeout") and wanted in answer)
             print(f"{'ok' if good else 'not ok'} {number} - {name}: {took:.1f} s")
             if not good:
                 print("# " + answer.replace("\n", " "))

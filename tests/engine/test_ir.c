@@ -152,7 +152,8 @@ static bool analysis_holds(struct ir_func *f)
     }
     for (ir_block_ref b = 0; b < f->block_count; b++) {
         uint32_t depth = 0;
-        for (ir_block_ref l = f->blocks[b].loop; live[b] && l != IR_NONE; l = f->blocks[l].outer_loop)
+        for (ir_block_ref l = f->blocks[b].loop; live[b] && l != IR_NONE;
+             l = f->blocks[l].outer_loop)
             depth++;
         if (live[b] && depth != f->blocks[b].loop_depth)
             return false;

@@ -2,14 +2,13 @@
  *
  * The front end (decode/) builds it while validating, the optimiser (opt/) rewrites it, the code
  * generator (target/) consumes it. Everything lives in the function's arena and is addressed by
- * 32-bit indices, so that memory per function is small, growth is by reallocation and dropping it is
- * one call. Invariants are checked by ir_verify() in debug builds and tests.
+ * 32-bit indices, so that memory per function is small, growth is by reallocation and dropping it
+ * is one call. Invariants are checked by ir_verify() in debug builds and tests.
  *
- * Instructions: ins[0] is unused, so 0 means "none". Each block chains its instructions: phis first,
- * a single terminator last. The entry has no predecessors. Operand use:
- *   a, b, c    instruction numbers, as the table below says
- *   imm        64-bit payload beside a (constants, offsets)
- *   list       for calls, phis, returns, switches: first entry in func->pool, and its length */
+ * Instructions: ins[0] is unused, so 0 means "none". Each block chains its instructions: phis
+ * first, a single terminator last. The entry has no predecessors. Operand use: a, b, c instruction
+ * numbers, as the table below says imm        64-bit payload beside a (constants, offsets) list for
+ * calls, phis, returns, switches: first entry in func->pool, and its length */
 #ifndef QUINCE_IR_H
 #define QUINCE_IR_H
 
@@ -23,12 +22,23 @@ enum ir_type { IR_VOID, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_REF, IR_TYPE
 /* Memory access widths of IR_LOAD and IR_STORE, the integer ones extended to the result type. The
  * front end writes i32.load as IR_U32 and stores as the unsigned ones. */
 enum ir_access {
-    IR_S8, IR_U8, IR_S16, IR_U16, IR_S32, IR_U32, IR_64, IR_ACCESS_F32, IR_ACCESS_F64, IR_128,
+    IR_S8,
+    IR_U8,
+    IR_S16,
+    IR_U16,
+    IR_S32,
+    IR_U32,
+    IR_64,
+    IR_ACCESS_F32,
+    IR_ACCESS_F64,
+    IR_128,
 };
 
 /* Operation table: X(name, operands, flags). Operand letters: a b c as instruction operands, i imm,
  * l list, x aux. Flags: P pure (may be shared, moved, dropped), C commutative, T may trap, R reads
- * memory or state, W writes memory or state, K is a call (clobbers the caller-saved), E ends a block. */
+ * memory or state, W writes memory or state, K is a call (clobbers the caller-saved), E ends a
+ * block. */
+/* clang-format off */
 #define IR_OPS(X)                                                                                  \
     X(NOP, "", 0)                                                                                  \
     X(CONST, "i", IR_P)           /* imm: the bits; V128: imm and imm2 */                          \
@@ -83,6 +93,7 @@ enum ir_access {
     X(RETURN, "l", IR_E)                                                                           \
     X(TAIL_CALL, "lx", IR_E | IR_T | IR_K) X(TAIL_CALL_INDIRECT, "alx", IR_E | IR_T | IR_K)        \
     X(TRAP, "x", IR_E | IR_T)     /* aux: enum wasm_trap */
+/* clang-format on */
 
 enum { IR_P = 1, IR_C = 2, IR_T = 4, IR_R = 8, IR_W = 16, IR_K = 32, IR_E = 64 };
 
@@ -90,7 +101,7 @@ enum ir_op {
 #define X(name, operands, flags) IR_##name,
     IR_OPS(X)
 #undef X
-    IR_OP_COUNT
+        IR_OP_COUNT
 };
 struct ir_op_info {
     const char *name, *operands;
@@ -98,12 +109,12 @@ struct ir_op_info {
 };
 extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
 
-typedef uint32_t ir_ref;   /* index of an instruction */
+typedef uint32_t ir_ref;       /* index of an instruction */
 typedef uint32_t ir_block_ref; /* index of a block; 0 is the entry */
 
 struct ir_ins {
-    uint16_t op;   /* enum ir_op */
-    uint8_t type;  /* enum ir_type of the result */
+    uint16_t op;    /* enum ir_op */
+    uint8_t type;   /* enum ir_type of the result */
     uint8_t access; /* enum ir_access of loads and stores */
     ir_block_ref block;
     ir_ref prev, next; /* in the block */
@@ -112,7 +123,7 @@ struct ir_ins {
             ir_ref a, b, c;
         };
         struct {
-            uint32_t list_a; /* operand a of CALL_INDIRECT */
+            uint32_t list_a;      /* operand a of CALL_INDIRECT */
             uint32_t list, count; /* first entry in pool, number of entries */
         };
     };
@@ -140,7 +151,8 @@ struct ir_block {
     uint32_t rpo;                              /* position in reverse post-order */
     uint16_t loop_depth;
     uint16_t flags; /* IR_BLOCK_* */
-    ir_block_ref loop; /* header of the innermost loop (a header: itself); IR_NONE outside of loops */
+    ir_block_ref
+        loop; /* header of the innermost loop (a header: itself); IR_NONE outside of loops */
     ir_block_ref outer_loop; /* of a header: the header of the enclosing loop, or IR_NONE */
 };
 #define IR_NONE UINT32_MAX
@@ -196,8 +208,8 @@ struct ir_func {
 };
 
 /* Construction (ir/build.c). All return 0 and set failed when memory is short: ins[0] and blocks[0]
- * can be written then without harm, a list of 0 cannot, so look at failed before filling it. A struct
- * ir_func must not be copied or moved. */
+ * can be written then without harm, a list of 0 cannot, so look at failed before filling it. A
+ * struct ir_func must not be copied or moved. */
 void ir_func_init(struct ir_func *f, const struct ir_module *module, uint32_t index);
 void ir_func_reset(struct ir_func *f); /* empty, memory kept for the next function */
 void ir_func_free(struct ir_func *f);
@@ -239,7 +251,8 @@ uint32_t *ir_operand(struct ir_func *f, struct ir_ins *ins, uint32_t i);
 /* Analyses and tools (ir/). All work without recursion in time linear, or nearly so, in the size of
  * the function; all return false when memory is short. */
 /* order, idom, loops; drops unreachable blocks: empties them, marks them IR_BLOCK_UNREACHABLE and
- * takes them out of predecessors and phis. idom of the entry is the entry. Numbers of blocks stay. */
+ * takes them out of predecessors and phis. idom of the entry is the entry. Numbers of blocks stay.
+ */
 bool ir_analyse(struct ir_func *f);
 /* After ir_analyse(): whether A dominates B, by climbing from B; for a lot of questions number the
  * tree instead. */
