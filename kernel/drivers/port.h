@@ -1,4 +1,5 @@
-/* Named byte streams to the host: the ports of a virtio-serial device. */
+/* Named byte streams to the host: the ports of a virtio-serial device. (QEMU 7.2 may leave a port
+ * blocked whose host went away while data for it was under way: hosts should read to the end.) */
 #ifndef QUINCE_DRIVERS_PORT_H
 #define QUINCE_DRIVERS_PORT_H
 

