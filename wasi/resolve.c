@@ -21,7 +21,7 @@ void resolve_done(struct resolved *r)
 
 /* Puts the target of link NAME before what is left of the path; 0 or an error. TARGET is room for
  * MAX_PATH bytes (not on the stack, of which a host function has little). */
-static uint32_t splice(int dir, const char *name, char *rest, char *target, unsigned *links)
+static uint32_t put_target(int dir, const char *name, char *rest, char *target, unsigned *links)
 {
     ssize_t n = readlinkat(dir, name, target, MAX_PATH);
     if (n < 0)
@@ -81,7 +81,7 @@ static uint32_t walk(char *rest, char *target, bool follow, struct resolved *r)
             if (!((follow || r->slash) && is_link(r->dir, r->name)))
                 return WASI_ESUCCESS;
             bool slash = r->slash;
-            uint32_t error = splice(r->dir, r->name, rest, target, &links);
+            uint32_t error = put_target(r->dir, r->name, rest, target, &links);
             if (error)
                 return error;
             if (slash) {
@@ -104,7 +104,7 @@ static uint32_t walk(char *rest, char *target, bool follow, struct resolved *r)
         int error = errno;
         if ((error != ENOTDIR && error != ELOOP) || !is_link(r->dir, r->name))
             return wasi_errno(error);
-        uint32_t failed = splice(r->dir, r->name, rest, target, &links);
+        uint32_t failed = put_target(r->dir, r->name, rest, target, &links);
         if (failed)
             return failed;
     }
