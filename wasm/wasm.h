@@ -142,7 +142,8 @@ const char *wasm_module_func_name(const struct wasm_module *module, uint32_t ind
  * with i32 as uint32_t, i64 as uint64_t, f32/f64 as float/double, references as void *. It has at
  * most one result and no v128. Its type is written "params:result" with i I f F r for
  * i32 i64 f32 f64 reference, for instance "iI:i". It runs on the engine's stack with at least
- * WASM_HOST_STACK bytes left. It may call wasm_trap() to end the call it is in. */
+ * WASM_HOST_STACK bytes left. It may call wasm_trap() to end the call it is in; for the backtrace of
+ * that, it is compiled with frame pointers. */
 #define WASM_HOST_STACK 16384u
 typedef void (*wasm_host_fn)(void);
 struct wasm_host_func {

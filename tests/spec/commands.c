@@ -245,6 +245,19 @@ struct outcome {
     union wasm_value values[MAX_VALUES];
 };
 
+/* The export that TEXT names, which may hold SPEC_ZERO. */
+static bool find_export(struct wasm_instance *instance, const char *text, struct wasm_extern *out)
+{
+    static char name[1 << 16];
+    size_t len = 0;
+    while (*text && len < sizeof(name)) {
+        bool zero = !strncmp(text, SPEC_ZERO, strlen(SPEC_ZERO));
+        name[len++] = zero ? '\0' : *text;
+        text += zero ? strlen(SPEC_ZERO) : 1;
+    }
+    return wasm_instance_export(instance, name, len, out);
+}
+
 static void act(struct script *s, const cJSON *action, struct outcome *out)
 {
     out->ran = false;
@@ -253,7 +266,7 @@ static void act(struct script *s, const cJSON *action, struct outcome *out)
     struct wasm_instance *instance = find(s, member(action, "module"));
     struct wasm_extern found;
     if (!kind || !field || !instance ||
-        !wasm_instance_export(instance, field, strlen(field), &found)) {
+        !find_export(instance, field, &found)) {
         fail(s, "no export \"%s\"", field ? field : "?");
         return;
     }

@@ -106,6 +106,14 @@ static void remove_folder(const char *path)
     rmdir(path);
 }
 
+/* cJSON ends a string at its first zero character; find_export() puts it back. Same length, so in place. */
+static void mark_zeros(char *text)
+{
+    static const char zero[] = "\\u0000";
+    for (char *p = text; (p = strstr(p, zero)) != NULL; p += sizeof(zero) - 1)
+        memcpy(p, SPEC_ZERO, sizeof(zero) - 1);
+}
+
 /* In the child: everything about one file; counts go to OUT. */
 static void run_file(const char *path, const char *folder, int out)
 {
@@ -120,6 +128,8 @@ static void run_file(const char *path, const char *folder, int out)
         _exit(1);
     }
     char *text = read_text(json_path);
+    if (text)
+        mark_zeros(text);
     cJSON *document = text ? cJSON_Parse(text) : NULL;
     if (!document || !host_port_thread_init()) {
         fprintf(stderr, "# its JSON is not understood\n");

@@ -20,6 +20,9 @@ struct spec_counts {
 void spec_run(const cJSON *document, const char *directory, const char *passes, FILE *log,
               struct spec_counts *counts);
 
+/* Stands in the JSON for an escaped zero character, and is as long. */
+#define SPEC_ZERO "<zero>"
+
 /* values.c. false: not understood. */
 bool spec_value(const cJSON *json, union wasm_value *out);
 bool spec_matches(const cJSON *expected, const union wasm_value *value, uint8_t type);
