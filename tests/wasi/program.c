@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     memset(big, 1, 8 << 20);
     printf("malloc: %d\n", big[(8 << 20) - 1]);
     struct pollfd p = {0, POLLIN, 0};
-    printf("poll: %d %d\n", poll(&p, 1, 1000), p.revents == POLLIN);
+    printf("poll: %d %d\n", poll(&p, 1, 1000), (p.revents & POLLIN) != 0);
     char line[64];
     while (fgets(line, sizeof(line), stdin))
         printf("input: %s", line);
