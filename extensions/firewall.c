@@ -14,7 +14,7 @@
 QUINCE_MANIFEST("name=firewall\n"
                 "hook=net.rx,net.tx prio=0 snap=128\n"
                 "map=matches array value=8 max=33\n"
-                "memory=128K stack=32K\n"
+                "memory=128K stack=32K budget=20ms\n"
                 "need=log\n"
                 "on_fault=drop\n");
 

@@ -10,7 +10,7 @@
 QUINCE_MANIFEST("name=flows\n"
                 "hook=net.rx,net.tx prio=10 snap=128\n"
                 "map=by_flow lru key=40 value=56 max=4096\n"
-                "memory=128K stack=32K\n");
+                "memory=128K stack=32K budget=20ms\n");
 
 QUINCE_FORMAT("by_flow=-version:u8,protocol:proto,-port0:u16,-port1:u16,_:2,-end0:ip46,-end1:ip46,"
               "-packets0:u64,-packets1:u64,-bytes0:u64,-bytes1:u64,-first:u64,-last:u64,_:2,"

@@ -8,7 +8,7 @@
 QUINCE_MANIFEST("name=pcap\n"
                 "hook=net.rx,net.tx prio=-100 snap=2048\n"
                 "ring=packets 1M\n"
-                "memory=128K stack=32K\n");
+                "memory=128K stack=32K budget=20ms\n");
 
 enum { PACKETS, SNAP = 2048 };
 QUINCE_PACKET_BUFFER(SNAP);
