@@ -6,6 +6,7 @@
 #include "include/boot.h"
 #include "include/init.h"
 #include "mm/frame.h"
+#include "sched/schedule.h"
 #include "sched/thread.h"
 #include "time/clock.h"
 
@@ -126,8 +127,9 @@ static void run_all(void *unused)
     (void)boot_option("test", prefix, sizeof prefix);
     size_t prefix_length = strlen(prefix);
     unsigned count = 0, failures = 0;
-    /* Time for the idle thread to free what booting left; tests compare free memory. */
+    /* What booting left is freed first: tests compare free memory. */
     thread_sleep_until(clock_now() + 5 * NS_PER_MS);
+    thread_reap();
     for (const struct kernel_test *test = __start_kernel_tests; test < __stop_kernel_tests; test++)
         count += strncmp(test->name, prefix, prefix_length) == 0;
     print("1..%u\n", count);

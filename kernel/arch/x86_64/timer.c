@@ -56,19 +56,31 @@ static void set_frequency(uint64_t hz)
     __atomic_add_fetch(&sequence, 1, __ATOMIC_SEQ_CST);
 }
 
-/* While the frequency is being refined the APIC timer runs in periodic mode: it can be read beyond
- * the interrupt, so every wait of some length measures the TSC, to the width of the two readings.
- */
-enum { FINE_PPM = 20 };
+/* While the frequency is being refined, waits of some length are made with the APIC timer in
+ * periodic mode: it can be read beyond the interrupt, so each of them measures the TSC, to the
+ * width of the two readings. Short ones stay one-shot: emulators that catch up with every missed
+ * period would never end. */
+enum { FINE_PPM = 20, REFINE_FROM = 1000000 };
 static struct {
-    bool active;
+    bool active, periodic;
     uint32_t count; /* written at tsc; 0: not running */
     uint64_t tsc, width;
     uint64_t ppm; /* how good the frequency in use is */
 } refinement;
 
+/* The counter stands still while its mode changes. */
+static void set_periodic(bool periodic)
+{
+    if (refinement.periodic == periodic)
+        return;
+    apic_timer_count(0);
+    apic_timer_mode(periodic ? APIC_TIMER_PERIODIC : APIC_TIMER_ONE_SHOT);
+    refinement.periodic = periodic;
+}
+
 static void refine_start(uint32_t count)
 {
+    set_periodic(true);
     uint64_t before = cpu_cycles();
     apic_timer_count(count);
     uint64_t after = cpu_cycles();
@@ -101,7 +113,7 @@ static void refine_end(void)
     set_frequency(ticks * (NS_PER_SECOND / 64) / elapsed * 64);
     if (ppm <= FINE_PPM) {
         refinement.active = false;
-        apic_timer_mode(APIC_TIMER_ONE_SHOT);
+        set_periodic(false);
     }
 }
 
@@ -138,10 +150,12 @@ void timer_program(uint64_t deadline)
         count = count * (apic_hz / 1000) / (NS_PER_SECOND / 1000);
     /* Longer waits than the counter holds end early; time/timer.c programs the rest. */
     uint32_t ticks = count < 1 ? 1 : count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
-    if (refinement.active)
+    if (refinement.active && ticks >= REFINE_FROM) {
         refine_start(ticks);
-    else
+    } else {
+        set_periodic(false);
         apic_timer_count(ticks);
+    }
 }
 
 /* Pairs of counter values read as close together as they get: the tightest of a few tries. */
@@ -264,7 +278,6 @@ void x86_timer_init(void)
     if (rough && !deadline_mode && apic_hz == NS_PER_SECOND) {
         refinement.active = true;
         refinement.ppm = 10000;
-        apic_timer_mode(APIC_TIMER_PERIODIC);
     }
     if (deadline_mode)
         apic_timer_mode(APIC_TIMER_DEADLINE);
