@@ -16,6 +16,7 @@
 
 #include "command.h"
 #include "exec_image.h"
+#include "qemu.h"
 #include "ustar.h"
 
 static bool add_arg(FILE *args, const char *text)
@@ -137,8 +138,16 @@ static int pass_output(int from)
 static int boot(const char *image, const char *archive, uint64_t memory_mib)
 {
     int pipes[2], status = 0;
-    char memory[32];
-    snprintf(memory, sizeof(memory), "%llu", (unsigned long long)memory_mib);
+    const char *options[] = {"loglevel=error", "ip=off"};
+    const struct qemu_config config = {
+        .image = image,
+        .machine = "microvm",
+        .memory_mib = (long)memory_mib,
+        .initrd = archive,
+        .control_fd = -1,
+        .options = {.items = options, .count = 2},
+    };
+    char **command = qemu_command(&config);
     if (pipe2(pipes, O_CLOEXEC)) {
         warn("exec: %s", strerror(errno));
         return EXIT_MACHINE;
@@ -148,13 +157,8 @@ static int boot(const char *image, const char *archive, uint64_t memory_mib)
         int null = open("/dev/null", O_RDONLY);
         dup2(null, 0);
         dup2(pipes[1], 1);
-        execlp("qemu-system-x86_64", "qemu-system-x86_64", "-M",
-               "microvm,acpi=off,x-option-roms=off,pit=off,pic=off,rtc=on,auto-kernel-cmdline=on",
-               "-accel", access("/dev/kvm", R_OK | W_OK) ? "tcg" : "kvm", "-cpu", "max", "-m",
-               memory, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-               "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel",
-               image, "-initrd", archive, "-append", "loglevel=error ip=off", (char *)NULL);
-        fprintf(stderr, "quince: exec: qemu-system-x86_64: %s\n", strerror(errno));
+        execvp(command[0], command);
+        fprintf(stderr, "quince: exec: %s: %s\n", command[0], strerror(errno));
         _exit(127);
     }
     close(pipes[1]);
