@@ -128,17 +128,16 @@ static size_t next_component(const char **path, const char **component)
     return length;
 }
 
-/* What is left of a path, with the target of a symbolic link put before it. */
+/* What is left of a path (nothing, or from a slash on), behind the target of a symbolic link. */
 static char *expand(const char *target, const char *rest)
 {
     size_t first = strlen(target), second = strlen(rest);
-    if (first + second + 2 > PATH_MAX)
+    if (first + second + 1 > PATH_MAX)
         return NULL;
-    char *path = kmalloc(first + second + 2);
+    char *path = kmalloc(first + second + 1);
     if (path) {
         memcpy(path, target, first);
-        path[first] = '/';
-        memcpy(path + first + 1, rest, second + 1);
+        memcpy(path + first, rest, second + 1);
     }
     return path;
 }

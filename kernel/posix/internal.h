@@ -38,6 +38,9 @@ int fd_install_from(struct file *file, bool cloexec, int lowest); /* as fd_insta
 int fd_close(int fd);
 int fd_limit(void);
 
+/* memory.c: a whole mapping that the caller will vm_release() itself; false: it is none. */
+bool memory_forget(void *addr, size_t size);
+
 /* io.c: checked lengths, the file's position and its access mode. */
 ssize_t file_readv(struct file *file, const struct iovec *iov, int count);
 ssize_t file_writev(struct file *file, const struct iovec *iov, int count);

@@ -139,6 +139,22 @@ static long unmap(uintptr_t addr, size_t size)
     return error;
 }
 
+bool memory_forget(void *addr, size_t size)
+{
+    size_t rest;
+    mutex_lock(&lock);
+    struct mapping *mapping = mapping_at((uintptr_t)addr, &rest);
+    bool whole = mapping && mapping->start == (uintptr_t)addr && mapping->size == size &&
+                 mapping->gone == 0;
+    if (whole) {
+        list_remove(&mapping->node);
+        kfree(mapping->gone_pages);
+        kfree(mapping);
+    }
+    mutex_unlock(&lock);
+    return whole;
+}
+
 /* A fresh mapping with PROT; NULL: no memory. */
 static void *map_new(size_t size, long prot)
 {
@@ -204,6 +220,8 @@ SYSCALL(mmap)
     uintptr_t hint = (uintptr_t)a;
     size_t size = (size_t)b;
     bool anonymous = d & MAP_ANONYMOUS;
+    if (size > MAPPING_MAX)
+        return -ENOMEM;
     if (!range_valid(d & MAP_FIXED ? hint : 0, &size) || f < 0 || f % (long)PAGE_SIZE)
         return -EINVAL;
     if (!anonymous && (d & MAP_TYPE) != MAP_PRIVATE && (c & PROT_WRITE))
@@ -266,6 +284,8 @@ SYSCALL(mremap)
 {
     uintptr_t addr = (uintptr_t)a;
     size_t old_size = (size_t)b, new_size = (size_t)c, rest;
+    if (new_size > MAPPING_MAX)
+        return -ENOMEM;
     if (!range_valid(addr, &old_size) || !range_valid(0, &new_size) || (d & MREMAP_FIXED))
         return -EINVAL;
     if (new_size == old_size)

@@ -39,7 +39,7 @@ _Noreturn static void end_thread(void *unmap, size_t size)
         self->clear_on_exit = own->child_tid;
         kfree(own);
     }
-    if (size)
+    if (size && memory_forget(unmap, size))
         thread_exit_release(unmap, size);
     thread_exit();
 }
