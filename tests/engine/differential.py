@@ -64,7 +64,7 @@ def one(binary, seed, folder):
     theirs = run("node", HERE / "differential.mjs", wasm, json.dumps(signatures(wasm)))
     if theirs.returncode:
         return None
-    ours = run(binary, wasm)
+    ours = run(binary, wasm, "all,verify")
     if ours.returncode == 0 and alike(ours.stdout, theirs.stdout):
         return ""
     a, b = ours.stdout.split("\n"), theirs.stdout.split("\n")

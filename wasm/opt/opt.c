@@ -1,5 +1,6 @@
 /* The table of passes and their driver. */
 #include "opt/passes.h"
+#include "host.h"
 
 #include <string.h>
 
@@ -7,7 +8,9 @@ static const struct opt_pass {
     const char *name;
     bool (*run)(struct ir_func *f); /* false: out of memory */
 } passes[] = {
-    {"resolve", ir_resolve},
+    {"fold", opt_fold},
+    {"gvn", opt_gvn},
+    {"dce", opt_dce},
 };
 
 /* Whether NAME is in the comma-separated LIST. */
@@ -27,11 +30,20 @@ static bool listed(const char *list, const char *name)
 
 bool opt_run(struct ir_func *f, const char *names)
 {
+    bool all = !names || listed(names, "all"), verify = names && listed(names, "verify");
+    if (!ir_resolve(f))
+        return false;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
-        if (names && !listed(names, passes[i].name))
+        if (!all && !listed(names, passes[i].name))
             continue;
         if (!passes[i].run(f))
             return false;
+        char why[128];
+        if (verify && !ir_verify(f, why, sizeof why)) {
+            wasm_host_log(passes[i].name);
+            wasm_host_log(why);
+            return false;
+        }
     }
     return true;
 }

@@ -1,0 +1,16 @@
+/* What the files of folding share. */
+#ifndef QUINCE_OPT_FOLD_H
+#define QUINCE_OPT_FOLD_H
+
+#include "ir/ir.h"
+
+/* New instructions before WHERE. */
+ir_ref fold_const(struct ir_func *f, ir_ref where, uint8_t type, uint64_t value);
+ir_ref fold_binary(struct ir_func *f, ir_ref where, enum ir_op op, uint8_t type, ir_ref a,
+                   ir_ref b);
+/* The largest value REF can have, as far as its operation tells. */
+uint64_t fold_limit(const struct ir_func *f, ir_ref ref);
+/* R divides by the constant K, which is not 0: shifts, masks and multiplications instead. */
+void fold_division(struct ir_func *f, ir_ref r, int64_t k, bool is_64);
+
+#endif

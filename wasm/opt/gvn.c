@@ -1,0 +1,94 @@
+/* Global value numbering: a computation that a dominating block has done already, on the same
+ * operands, becomes a copy of that one. Also divisions and truncations: had they trapped, the second
+ * would not be reached. */
+#include "opt/passes.h"
+#include "host.h"
+#include "ir/dominators.h"
+
+#include <string.h>
+
+static bool can_share(const struct ir_ins *ins)
+{
+    unsigned flags = ir_op_info[ins->op].flags;
+    if (ins->op == IR_PARAM || ins->op == IR_COPY || ins->op == IR_PHI)
+        return false;
+    /* A comparison costs nothing beside its branch, but a register as a value. */
+    if (ins->op >= IR_EQZ && ins->op <= IR_FGE)
+        return false;
+    return flags & IR_P || flags == IR_T;
+}
+
+static uint32_t hash(const struct ir_func *f, const struct ir_ins *ins)
+{
+    (void)f;
+    uint64_t h = ins->op * 0x9e3779b97f4a7c15u + ins->type;
+    h = (h ^ ins->a) * 0xff51afd7ed558ccdu;
+    h = (h ^ h >> 29 ^ ins->b) * 0xc4ceb9fe1a85ec53u;
+    h = (h ^ h >> 31 ^ ins->c ^ ins->imm ^ (uint64_t)ins->aux << 32) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(h >> 32);
+}
+
+static bool same(const struct ir_ins *x, const struct ir_ins *y)
+{
+    return x->op == y->op && x->type == y->type && x->a == y->a && x->b == y->b && x->c == y->c &&
+           x->imm == y->imm && x->imm2 == y->imm2 && x->aux == y->aux;
+}
+
+bool opt_gvn(struct ir_func *f)
+{
+    uint32_t *memory = ir_scratch(f, IR_TREE_ARRAYS, 0);
+    if (!memory)
+        return false;
+    struct ir_tree tree;
+    ir_dominator_tree(f, memory, &tree);
+    uint32_t size = 64;
+    while (size < f->ins_count)
+        size *= 2;
+    uint32_t *table = wasm_host_alloc((size_t)size * sizeof *table);
+    if (!table)
+        return false;
+    memset(table, 0, (size_t)size * sizeof *table);
+    bool changed = false;
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        ir_block_ref b = f->order[i];
+        for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next) {
+            struct ir_ins *ins = &f->ins[r];
+            uint32_t count = ir_operand_count(ins);
+            for (uint32_t k = 0; k < count && ins->op != IR_PHI; k++) {
+                uint32_t *operand = ir_operand(f, ins, k);
+                while (f->ins[*operand].op == IR_COPY)
+                    *operand = f->ins[*operand].a;
+            }
+            if (!can_share(ins))
+                continue;
+            if (ir_op_info[ins->op].flags & IR_C && ins->a > ins->b &&
+                f->ins[ins->b].op != IR_CONST) {
+                ir_ref t = ins->a;
+                ins->a = ins->b;
+                ins->b = t;
+            }
+            /* A bounded number of places; an old entry that does not dominate makes room. */
+            uint32_t at = hash(f, ins) & (size - 1), steps = 0;
+            for (; steps < 8; steps++, at = (at + 1) & (size - 1)) {
+                ir_ref other = table[at];
+                if (!other) {
+                    table[at] = r;
+                    break;
+                }
+                if (!same(&f->ins[other], ins))
+                    continue;
+                if (ir_tree_dominates(&tree, f->ins[other].block, b)) {
+                    ins->op = IR_COPY;
+                    ins->a = other;
+                    ins->b = ins->c = 0;
+                    changed = true;
+                } else {
+                    table[at] = r;
+                }
+                break;
+            }
+        }
+    }
+    wasm_host_free(table);
+    return !changed || ir_resolve(f);
+}
