@@ -154,6 +154,7 @@ def made():
         case.expect, case.error = "refused", None
         yield case
     case = Case("larger-than-memory")
+    case.machine = True
     case.module = b"\0asm\1\0\0\0" + custom(b"padding", bytes(120 << 19))
     case.expect, case.error, case.text = "refused", "ENOMEM", "does not fit into memory"
     yield case

@@ -7,17 +7,20 @@ import time
 import urllib.request
 
 
-def free_port():
-    with socket.socket() as s:
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(type=kind) as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
 
 class Machine:
-    def __init__(self, image, folder, memory=128, arguments=""):
+    def __init__(self, image, folder, memory=64, arguments=""):
         self.control = os.path.join(folder, "control.sock")
         self.console = os.path.join(folder, "console.txt")
         self.http = free_port()
+        self.udp = free_port(socket.SOCK_DGRAM)
+        if os.path.exists(self.control):
+            os.unlink(self.control)
         command = [
             "qemu-system-x86_64",
             "-M", "microvm,acpi=off,x-option-roms=off,pit=off,pic=off,rtc=on,auto-kernel-cmdline=on",
@@ -27,7 +30,8 @@ class Machine:
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
             "-global", "virtio-mmio.force-legacy=false",
             "-kernel", image, "-append", f"loglevel=warn {arguments}",
-            "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.http}-:80",
+            "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.http}-:80,"
+            f"hostfwd=udp:127.0.0.1:{self.udp}-:9",
             "-device", "virtio-net-device,netdev=n",
             "-device", "virtio-serial-device",
             "-chardev", f"socket,id=c,path={self.control},server=on,wait=off",
@@ -64,6 +68,8 @@ class Simulation:
 
     def __init__(self, program, folder):
         self.control = os.path.join(folder, "control.sock")
+        if os.path.exists(self.control):
+            os.unlink(self.control)
         self.errors = os.path.join(folder, "errors.txt")
         self.console = self.errors
         self.file = open(self.errors, "wb")
@@ -73,6 +79,31 @@ class Simulation:
     running = Machine.running
     stop = Machine.stop
     tail = Machine.tail
+
+
+class Datagrams:
+    """Packets that leave no trace: to a port where nobody listens."""
+    answered = failed = 0
+
+    def __init__(self, port):
+        self.port = port
+        self.stopping = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        with socket.socket(type=socket.SOCK_DGRAM) as s:
+            while not self.stopping:
+                s.sendto(b"nobody listens", ("127.0.0.1", self.port))
+                time.sleep(0.005)
+
+    def wait_for(self, more, patience=0):
+        time.sleep(0.01 * more)
+        return True
+
+    def stop(self):
+        self.stopping = True
+        self.thread.join(5)
 
 
 class NoLoad:

@@ -12,7 +12,7 @@ import time
 
 import cases
 from control import Control, Refused
-from machine import Load, Machine, NoLoad, Simulation
+from machine import Datagrams, Load, Machine, NoLoad, Simulation
 
 REFUSAL_LIMIT = 30   # seconds from sending a module to its refusal, most of it compiling under TCG
 QUARANTINE_LIMIT = 20
@@ -164,6 +164,9 @@ def run(machine, tap, args, folder):
     for case in chosen:
         try:
             why = check_case(control, case, http)
+            if why and "time budget exceeded" in why and "time budget" not in case.text:
+                # The host gave the machine no time in the middle of a call: once more.
+                why = check_case(control, case, http)
         except (OSError, EOFError) as error:
             why = f"the control channel: {error}"
         failed = http.failed
@@ -177,12 +180,10 @@ def run(machine, tap, args, folder):
         tap.check(why is None, f"{case.name}: {case.expect} {case.error or ''} {case.text}".rstrip(),
                   why)
         if not machine.running():
-            tap.check(False, "the machine goes on", "\n".join(machine.tail(60)))
+            tap.check(False, "the machine goes on", "\n".join(machine.tail(200)))
             http.stop()
             return
     http.stop()
-    check_memory(control, lambda: Load(machine.http, 1) if args.image else NoLoad(),
-                 cases_for_memory(chosen), tap)
     print(f"# {http.answered} requests answered, the slowest in {http.slowest:.2f} s")
 
 
@@ -193,18 +194,23 @@ def cases_for_memory(chosen):
     return [c for kind in kinds.values() for c in kind[:3] if len(c.module) < 1 << 20]
 
 
-def check_memory(control, make_load, chosen, tap):
-    """Two rounds: the first fills caches and pools, the second must leave nothing behind."""
+def check_memory(machine, tap, args, folder):
+    """In a machine without connections, which hold memory for a while after they end. The same round
+    again and again: what is left behind would add up, while what fills once (page tables of the direct
+    map that code splits) comes to rest."""
+    chosen = [c for c in cases.all_cases(folder, args.sdk) if args.image or not c.machine]
+    control = Control(machine.control)
+    control.request("hello")
+    packets = Datagrams(machine.udp) if args.image else NoLoad()
     looks = []
-    for _ in range(2):
-        http = make_load()
-        for case in chosen:
-            check_case(control, case, http)
-        http.stop()
+    while len(looks) < 6 and (len(looks) < 2 or looks[-1] != looks[-2]):
+        for case in cases_for_memory(chosen):
+            check_case(control, case, packets)
         time.sleep(0.5)
         looks.append(memory(control))
-    tap.check(looks[1] <= looks[0], "memory: hostile modules leave nothing behind",
-              f"heap, -free, mapped before {looks[0]}, after {looks[1]}")
+    packets.stop()
+    tap.check(looks[-1] == looks[-2], "memory: hostile modules leave nothing behind",
+              "heap, -free, mapped after each round:\n" + "\n".join(map(str, looks)))
 
 
 def main():
@@ -217,11 +223,12 @@ def main():
     args = parser.parse_args()
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
-        machine = Machine(args.image, folder) if args.image else Simulation(args.sim, folder)
-        try:
-            run(machine, tap, args, folder)
-        finally:
-            machine.stop()
+        for part in [run] if args.only else [run, check_memory]:
+            machine = Machine(args.image, folder) if args.image else Simulation(args.sim, folder)
+            try:
+                part(machine, tap, args, folder)
+            finally:
+                machine.stop()
     sys.exit(tap.done())
 
 

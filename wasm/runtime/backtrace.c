@@ -168,7 +168,7 @@ size_t wasm_backtrace(struct wasm_instance *instance, char *text, size_t size)
                          f->pos >= start ? f->pos - start : 0, f->pos);
         if (n < 0)
             break;
-        for (size_t k = used; k < used + (size_t)n - 1 && k < size; k++)
+        for (size_t k = used; k < used + (size_t)n - 1 && k + 1 < size; k++)
             if ((unsigned char)text[k] < 0x20)
                 text[k] = '?';
         used += (size_t)n;
