@@ -51,6 +51,8 @@ struct x86_mem mem_operand(struct target_compiler *c, const struct mins *m, uint
 
 void pool_use(struct target_compiler *c, uint32_t entry, unsigned trail)
 {
+    if (entry >= c->pool.count) /* no memory for it */
+        return;
     struct pool_use use = {(uint32_t)c->out->size - 4, trail, c->pool.data[entry].uses};
     if (vec_push(c, c->pool_uses, use))
         c->pool.data[entry].uses = c->pool_uses.count - 1;
