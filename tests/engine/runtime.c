@@ -190,7 +190,7 @@ static union wasm_value results[16];
 /* Calls export NAME with up to two integers. */
 static enum wasm_trap call(struct wasm_instance *in, const char *name, uint64_t a, uint64_t b)
 {
-    union wasm_value args[2] = {{.i64 = a}, {.i64 = b}};
+    union wasm_value args[4] = {{.i64 = a}, {.i64 = b}}; /* room for the widest export */
     struct wasm_func *func = wasm_instance_func(in, name);
     if (!func) {
         printf("# no export %s\n", name);
