@@ -1,7 +1,7 @@
 /* Boots apps/exec with an initrd made for one run: the module, its directories, its standard input
- * (when that is a file or a pipe) and the arguments, which apps/exec/main.c reads with the same parser
- * as the host. Output comes through the serial port; behind it comes a line with the exit code, which
- * is taken out (the machine's own exit code holds 7 bits only). */
+ * (when that is a file or a pipe) and the arguments, which apps/exec/main.c reads with the same
+ * parser as the host. Output comes through the serial port; behind it comes a line with the exit
+ * code, which is taken out (the machine's own exit code holds 7 bits only). */
 #define _GNU_SOURCE
 #include "exec_kernel.h"
 
@@ -110,7 +110,8 @@ static int pass_output(int from)
     size_t used = 0;
     int code = -1;
     ssize_t n;
-    while ((n = read(from, buffer + used, sizeof(buffer) - used)) > 0 || (n < 0 && errno == EINTR)) {
+    while ((n = read(from, buffer + used, sizeof(buffer) - used)) > 0 ||
+           (n < 0 && errno == EINTR)) {
         if (n < 0)
             continue;
         used += (size_t)n;

@@ -1,5 +1,5 @@
-/* The engine's port to POSIX: mmap for address space and code, signals for faults, a timer per thread
- * for deadlines. */
+/* The engine's port to POSIX: mmap for address space and code, signals for faults, a timer per
+ * thread for deadlines. */
 #define _GNU_SOURCE
 #include "port.h"
 
@@ -46,8 +46,8 @@ void *wasm_host_reserve(size_t size, size_t align)
     size_t extra = align > 4096 ? align : 0;
     if (size + extra < size)
         return NULL;
-    uint8_t *p = mmap(NULL, size + extra, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                      -1, 0);
+    uint8_t *p =
+        mmap(NULL, size + extra, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     if (extra) {
@@ -86,8 +86,8 @@ void *wasm_host_publish(const void *code, size_t size,
                         void (*relocate)(void *context, uint8_t *bytes, uintptr_t address),
                         void *context)
 {
-    uint8_t *p = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                      -1, 0);
+    uint8_t *p =
+        mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     memcpy(p, code, size);
@@ -193,8 +193,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
-/* Deadlines: one timer per thread. It is left to run when a deadline is taken back or moved later, and
- * looks at what is armed when it fires, so that a call with a budget costs no system call. */
+/* Deadlines: one timer per thread. It is left to run when a deadline is taken back or moved later,
+ * and looks at what is armed when it fires, so that a call with a budget costs no system call. */
 static __thread struct {
     bool ready;
     void *signal_stack;
@@ -274,8 +274,8 @@ bool host_port_thread_init(void)
     pthread_once(&once, set_handlers);
     if (!handlers_set)
         return false;
-    self.signal_stack = mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    self.signal_stack =
+        mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (self.signal_stack == MAP_FAILED)
         return false;
     stack_t stack = {.ss_sp = self.signal_stack, .ss_size = SIGNAL_STACK};

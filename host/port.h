@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* Makes the calling thread ready to run Wasm: fault and timer signals, a signal stack, a timer. Once
- * per thread; false with errno set. */
+/* Makes the calling thread ready to run Wasm: fault and timer signals, a signal stack, a timer.
+ * Once per thread; false with errno set. */
 bool host_port_thread_init(void);
 /* Gives the thread's signal stack and timer back. */
 void host_port_thread_exit(void);

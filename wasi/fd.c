@@ -41,11 +41,8 @@ uint32_t wasi_fd_new(struct wasi *wasi, int host, uint8_t type, uint64_t rights,
         wasi->fds = fds;
         wasi->fd_count = count;
     }
-    wasi->fds[fd] = (struct wasi_fd){.used = true,
-                                     .type = type,
-                                     .host = host,
-                                     .rights = rights,
-                                     .inheriting = inheriting};
+    wasi->fds[fd] = (struct wasi_fd){
+        .used = true, .type = type, .host = host, .rights = rights, .inheriting = inheriting};
     return fd;
 }
 
@@ -93,14 +90,10 @@ static uint64_t to_ns(struct timespec time)
 
 void wasi_filestat(const struct stat *from, uint8_t out[64])
 {
-    uint64_t fields[8] = {(uint64_t)from->st_dev,
-                          (uint64_t)from->st_ino,
-                          wasi_filetype(from->st_mode),
-                          (uint64_t)from->st_nlink,
-                          (uint64_t)from->st_size,
-                          to_ns(from->st_atim),
-                          to_ns(from->st_mtim),
-                          to_ns(from->st_ctim)};
+    uint64_t fields[8] = {(uint64_t)from->st_dev,       (uint64_t)from->st_ino,
+                          wasi_filetype(from->st_mode), (uint64_t)from->st_nlink,
+                          (uint64_t)from->st_size,      to_ns(from->st_atim),
+                          to_ns(from->st_mtim),         to_ns(from->st_ctim)};
     memcpy(out, fields, sizeof(fields));
 }
 
@@ -271,17 +264,15 @@ uint32_t wasi_fd_write(struct wasm_instance *in, uint32_t fd, uint32_t iovs, uin
 uint32_t wasi_fd_pread(struct wasm_instance *in, uint32_t fd, uint32_t iovs, uint32_t count,
                        uint64_t offset, uint32_t out)
 {
-    return offset > INT64_MAX
-               ? WASI_EINVAL
-               : transfer(in, fd, RIGHT_FD_READ, iovs, count, (off_t)offset, out);
+    return offset > INT64_MAX ? WASI_EINVAL
+                              : transfer(in, fd, RIGHT_FD_READ, iovs, count, (off_t)offset, out);
 }
 
 uint32_t wasi_fd_pwrite(struct wasm_instance *in, uint32_t fd, uint32_t iovs, uint32_t count,
                         uint64_t offset, uint32_t out)
 {
-    return offset > INT64_MAX
-               ? WASI_EINVAL
-               : transfer(in, fd, RIGHT_FD_WRITE, iovs, count, (off_t)offset, out);
+    return offset > INT64_MAX ? WASI_EINVAL
+                              : transfer(in, fd, RIGHT_FD_WRITE, iovs, count, (off_t)offset, out);
 }
 
 static uint32_t seek(struct wasm_instance *in, struct wasi_fd *f, int64_t offset, int whence,

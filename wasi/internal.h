@@ -10,24 +10,33 @@
 #include "wasi.h"
 
 #define WASI_ERRNOS(X)                                                                             \
-    X(SUCCESS, 0) X(2BIG, 1) X(ACCES, 2) X(ADDRINUSE, 3) X(ADDRNOTAVAIL, 4) X(AFNOSUPPORT, 5)      \
-    X(AGAIN, 6) X(ALREADY, 7) X(BADF, 8) X(BADMSG, 9) X(BUSY, 10) X(CANCELED, 11) X(CHILD, 12)     \
-    X(CONNABORTED, 13) X(CONNREFUSED, 14) X(CONNRESET, 15) X(DEADLK, 16) X(DESTADDRREQ, 17)        \
-    X(DOM, 18) X(DQUOT, 19) X(EXIST, 20) X(FAULT, 21) X(FBIG, 22) X(HOSTUNREACH, 23) X(IDRM, 24)   \
-    X(ILSEQ, 25) X(INPROGRESS, 26) X(INTR, 27) X(INVAL, 28) X(IO, 29) X(ISCONN, 30) X(ISDIR, 31)   \
-    X(LOOP, 32) X(MFILE, 33) X(MLINK, 34) X(MSGSIZE, 35) X(MULTIHOP, 36) X(NAMETOOLONG, 37)        \
-    X(NETDOWN, 38) X(NETRESET, 39) X(NETUNREACH, 40) X(NFILE, 41) X(NOBUFS, 42) X(NODEV, 43)       \
-    X(NOENT, 44) X(NOEXEC, 45) X(NOLCK, 46) X(NOLINK, 47) X(NOMEM, 48) X(NOMSG, 49)                \
-    X(NOPROTOOPT, 50) X(NOSPC, 51) X(NOSYS, 52) X(NOTCONN, 53) X(NOTDIR, 54) X(NOTEMPTY, 55)       \
-    X(NOTRECOVERABLE, 56) X(NOTSOCK, 57) X(NOTSUP, 58) X(NOTTY, 59) X(NXIO, 60) X(OVERFLOW, 61)    \
-    X(OWNERDEAD, 62) X(PERM, 63) X(PIPE, 64) X(PROTO, 65) X(PROTONOSUPPORT, 66)                    \
-    X(PROTOTYPE, 67) X(RANGE, 68) X(ROFS, 69) X(SPIPE, 70) X(SRCH, 71) X(STALE, 72)                \
-    X(TIMEDOUT, 73) X(TXTBSY, 74) X(XDEV, 75)
+    X(SUCCESS, 0)                                                                                  \
+    X(2BIG, 1) X(ACCES, 2) X(ADDRINUSE, 3) X(ADDRNOTAVAIL, 4) X(AFNOSUPPORT, 5) X(AGAIN, 6)        \
+        X(ALREADY, 7) X(BADF, 8) X(BADMSG, 9) X(BUSY, 10) X(CANCELED, 11) X(CHILD, 12) X(          \
+            CONNABORTED, 13) X(CONNREFUSED, 14) X(CONNRESET, 15) X(DEADLK, 16) X(DESTADDRREQ, 17)  \
+            X(DOM, 18) X(DQUOT, 19) X(EXIST, 20) X(FAULT, 21) X(FBIG, 22) X(HOSTUNREACH, 23)       \
+                X(IDRM, 24) X(ILSEQ, 25) X(INPROGRESS, 26) X(INTR, 27) X(INVAL, 28) X(IO, 29)      \
+                    X(ISCONN, 30) X(ISDIR, 31) X(LOOP, 32) X(MFILE, 33) X(MLINK, 34)               \
+                        X(MSGSIZE, 35) X(MULTIHOP, 36) X(NAMETOOLONG, 37) X(NETDOWN, 38)           \
+                            X(NETRESET, 39) X(NETUNREACH, 40) X(NFILE, 41) X(NOBUFS, 42)           \
+                                X(NODEV, 43) X(NOENT, 44) X(NOEXEC, 45) X(NOLCK, 46) X(NOLINK, 47) \
+                                    X(NOMEM, 48) X(NOMSG, 49) X(NOPROTOOPT, 50) X(NOSPC, 51)       \
+                                        X(NOSYS, 52) X(NOTCONN, 53) X(NOTDIR, 54) X(NOTEMPTY, 55)  \
+                                            X(NOTRECOVERABLE, 56) X(NOTSOCK, 57) X(NOTSUP, 58)     \
+                                                X(NOTTY, 59) X(NXIO, 60) X(OVERFLOW, 61)           \
+                                                    X(OWNERDEAD, 62) X(PERM, 63) X(PIPE, 64)       \
+                                                        X(PROTO, 65) X(PROTONOSUPPORT, 66)         \
+                                                            X(PROTOTYPE, 67) X(RANGE, 68)          \
+                                                                X(ROFS, 69) X(SPIPE, 70)           \
+                                                                    X(SRCH, 71) X(STALE, 72)       \
+                                                                        X(TIMEDOUT, 73)            \
+                                                                            X(TXTBSY, 74)          \
+                                                                                X(XDEV, 75)
 enum wasi_errno {
 #define X(name, number) WASI_E##name = number,
     WASI_ERRNOS(X)
 #undef X
-    WASI_ENOTCAPABLE = 76,
+        WASI_ENOTCAPABLE = 76,
 };
 uint32_t wasi_errno(int error); /* of a POSIX errno */
 
@@ -65,11 +74,25 @@ enum {
     RIGHTS_ALL = (1 << 30) - 1,
 };
 
-enum { FILETYPE_UNKNOWN, FILETYPE_BLOCK, FILETYPE_CHARACTER, FILETYPE_DIRECTORY, FILETYPE_REGULAR,
-       FILETYPE_DGRAM, FILETYPE_STREAM, FILETYPE_SYMLINK };
+enum {
+    FILETYPE_UNKNOWN,
+    FILETYPE_BLOCK,
+    FILETYPE_CHARACTER,
+    FILETYPE_DIRECTORY,
+    FILETYPE_REGULAR,
+    FILETYPE_DGRAM,
+    FILETYPE_STREAM,
+    FILETYPE_SYMLINK
+};
 uint8_t wasi_filetype(mode_t mode);
 
-enum { FDFLAG_APPEND = 1, FDFLAG_DSYNC = 2, FDFLAG_NONBLOCK = 4, FDFLAG_RSYNC = 8, FDFLAG_SYNC = 16 };
+enum {
+    FDFLAG_APPEND = 1,
+    FDFLAG_DSYNC = 2,
+    FDFLAG_NONBLOCK = 4,
+    FDFLAG_RSYNC = 8,
+    FDFLAG_SYNC = 16
+};
 enum { OFLAG_CREAT = 1, OFLAG_DIRECTORY = 2, OFLAG_EXCL = 4, OFLAG_TRUNC = 8 };
 enum { FSTFLAG_ATIM = 1, FSTFLAG_ATIM_NOW = 2, FSTFLAG_MTIM = 4, FSTFLAG_MTIM_NOW = 8 };
 enum { LOOKUP_SYMLINK_FOLLOW = 1 };
@@ -85,26 +108,32 @@ struct wasi_fd {
 };
 
 #define WASI_FUNCS(X)                                                                              \
-    X(args_get, "ii:i") X(args_sizes_get, "ii:i") X(environ_get, "ii:i")                           \
-    X(environ_sizes_get, "ii:i") X(clock_res_get, "ii:i") X(clock_time_get, "iIi:i")               \
-    X(fd_advise, "iIIi:i") X(fd_allocate, "iII:i") X(fd_close, "i:i") X(fd_datasync, "i:i")        \
-    X(fd_fdstat_get, "ii:i") X(fd_fdstat_set_flags, "ii:i") X(fd_fdstat_set_rights, "iII:i")       \
-    X(fd_filestat_get, "ii:i") X(fd_filestat_set_size, "iI:i")                                     \
-    X(fd_filestat_set_times, "iIIi:i") X(fd_pread, "iiiIi:i") X(fd_prestat_get, "ii:i")            \
-    X(fd_prestat_dir_name, "iii:i") X(fd_pwrite, "iiiIi:i") X(fd_read, "iiii:i")                   \
-    X(fd_readdir, "iiiIi:i") X(fd_renumber, "ii:i") X(fd_seek, "iIii:i") X(fd_sync, "i:i")         \
-    X(fd_tell, "ii:i") X(fd_write, "iiii:i") X(path_create_directory, "iii:i")                     \
-    X(path_filestat_get, "iiiii:i") X(path_filestat_set_times, "iiiiIIi:i")                        \
-    X(path_link, "iiiiiii:i") X(path_open, "iiiiiIIii:i") X(path_readlink, "iiiiii:i")             \
-    X(path_remove_directory, "iii:i") X(path_rename, "iiiiii:i") X(path_symlink, "iiiii:i")        \
-    X(path_unlink_file, "iii:i") X(poll_oneoff, "iiii:i") X(proc_exit, "i:") X(proc_raise, "i:i")  \
-    X(random_get, "ii:i") X(sched_yield, ":i") X(sock_accept, "iii:i") X(sock_recv, "iiiiii:i")    \
-    X(sock_send, "iiiii:i") X(sock_shutdown, "ii:i")
+    X(args_get, "ii:i")                                                                            \
+    X(args_sizes_get, "ii:i") X(environ_get, "ii:i") X(environ_sizes_get, "ii:i") X(               \
+        clock_res_get, "ii:i") X(clock_time_get, "iIi:i") X(fd_advise, "iIIi:i")                   \
+        X(fd_allocate, "iII:i") X(fd_close, "i:i") X(fd_datasync, "i:i") X(                        \
+            fd_fdstat_get, "ii:i") X(fd_fdstat_set_flags, "ii:i") X(fd_fdstat_set_rights, "iII:i") \
+            X(fd_filestat_get, "ii:i") X(fd_filestat_set_size, "iI:i") X(                          \
+                fd_filestat_set_times, "iIIi:i") X(fd_pread, "iiiIi:i") X(fd_prestat_get, "ii:i")  \
+                X(fd_prestat_dir_name, "iii:i") X(fd_pwrite, "iiiIi:i") X(fd_read, "iiii:i")       \
+                    X(fd_readdir, "iiiIi:i") X(fd_renumber, "ii:i") X(fd_seek, "iIii:i")           \
+                        X(fd_sync, "i:i") X(fd_tell, "ii:i") X(fd_write, "iiii:i")                 \
+                            X(path_create_directory, "iii:i") X(path_filestat_get, "iiiii:i")      \
+                                X(path_filestat_set_times, "iiiiIIi:i") X(path_link, "iiiiiii:i")  \
+                                    X(path_open, "iiiiiIIii:i") X(path_readlink, "iiiiii:i") X(    \
+                                        path_remove_directory, "iii:i") X(path_rename, "iiiiii:i") \
+                                        X(path_symlink, "iiiii:i") X(path_unlink_file, "iii:i")    \
+                                            X(poll_oneoff, "iiii:i") X(proc_exit, "i:")            \
+                                                X(proc_raise, "i:i") X(random_get, "ii:i")         \
+                                                    X(sched_yield, ":i") X(sock_accept, "iii:i")   \
+                                                        X(sock_recv, "iiiiii:i")                   \
+                                                            X(sock_send, "iiiii:i")                \
+                                                                X(sock_shutdown, "ii:i")
 enum wasi_func {
 #define X(name, type) WASI_FUNC_##name,
     WASI_FUNCS(X)
 #undef X
-    WASI_FUNC_COUNT
+        WASI_FUNC_COUNT
 };
 
 struct wasi_strings {

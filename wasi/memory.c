@@ -55,7 +55,7 @@ uint32_t wasi_errno(int error)
         uint8_t wasi;
     } numbers[] = {
 #define X(name, number) {E##name, number},
-#define ESUCCESS 0
+#define ESUCCESS        0
         WASI_ERRNOS(X)
 #undef X
     };

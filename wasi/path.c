@@ -73,8 +73,8 @@ uint32_t wasi_path_filestat_get(struct wasm_instance *in, uint32_t fd, uint32_t 
     struct resolved r;
     struct stat st;
     uint8_t filestat[64];
-    uint32_t error = beneath(in, fd, RIGHT_PATH_FILESTAT_GET, path, len,
-                             flags & LOOKUP_SYMLINK_FOLLOW, &r);
+    uint32_t error =
+        beneath(in, fd, RIGHT_PATH_FILESTAT_GET, path, len, flags & LOOKUP_SYMLINK_FOLLOW, &r);
     if (error || (error = finish(&r, stat_at(&r, &st))))
         return error;
     wasi_filestat(&st, filestat);
@@ -118,8 +118,7 @@ uint32_t wasi_path_rename(struct wasm_instance *in, uint32_t old_fd, uint32_t ol
                           uint32_t old_len, uint32_t new_fd, uint32_t new_path, uint32_t new_len)
 {
     struct resolved from, to;
-    uint32_t error =
-        beneath(in, old_fd, RIGHT_PATH_RENAME_SOURCE, old_path, old_len, false, &from);
+    uint32_t error = beneath(in, old_fd, RIGHT_PATH_RENAME_SOURCE, old_path, old_len, false, &from);
     if (error)
         return error;
     error = beneath(in, new_fd, RIGHT_PATH_RENAME_TARGET, new_path, new_len, false, &to);
@@ -168,7 +167,7 @@ uint32_t wasi_path_symlink(struct wasm_instance *in, uint32_t target, uint32_t t
         text[target_len] = '\0';
         error = strlen(text) != target_len ? WASI_EINVAL
                 : text[0] == '/'           ? WASI_ENOTCAPABLE
-                                           : beneath(in, fd, RIGHT_PATH_SYMLINK, path, len, false, &r);
+                                 : beneath(in, fd, RIGHT_PATH_SYMLINK, path, len, false, &r);
     }
     if (!error && r.slash) {
         resolve_done(&r);
@@ -204,8 +203,8 @@ uint32_t wasi_path_open(struct wasm_instance *in, uint32_t fd, uint32_t lookup, 
     error = resolve(in, base, path, len, lookup & LOOKUP_SYMLINK_FOLLOW, &r);
     if (error)
         return error;
-    const uint64_t writing = RIGHT_FD_WRITE | RIGHT_FD_ALLOCATE | RIGHT_FD_FILESTAT_SET_SIZE |
-                             RIGHT_FD_DATASYNC;
+    const uint64_t writing =
+        RIGHT_FD_WRITE | RIGHT_FD_ALLOCATE | RIGHT_FD_FILESTAT_SET_SIZE | RIGHT_FD_DATASYNC;
     bool writes = (rights & writing) != 0 && !(oflags & OFLAG_DIRECTORY) && !r.slash;
     bool reads = (rights & (RIGHT_FD_READ | RIGHT_FD_READDIR)) != 0 || !writes;
     int flags = (writes ? (reads ? O_RDWR : O_WRONLY) : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC |

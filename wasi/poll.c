@@ -9,8 +9,7 @@
 #include "functions.h"
 
 enum { EVENT_CLOCK, EVENT_READ, EVENT_WRITE };
-enum { SUBSCRIPTION_SIZE = 48, EVENT_SIZE = 32, MAX_SUBSCRIPTIONS = 4096, ABSTIME = 1,
-       HANGUP = 1 };
+enum { SUBSCRIPTION_SIZE = 48, EVENT_SIZE = 32, MAX_SUBSCRIPTIONS = 4096, ABSTIME = 1, HANGUP = 1 };
 
 struct subscription {
     uint64_t userdata;
@@ -24,8 +23,7 @@ struct subscription {
 static uint64_t now_of(clockid_t clock)
 {
     struct timespec t;
-    return clock_gettime(clock, &t) ? 0
-                                    : (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return clock_gettime(clock, &t) ? 0 : (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static void subscription_read(const uint8_t *from, struct subscription *s)
@@ -121,8 +119,7 @@ uint32_t wasi_poll_oneoff(struct wasm_instance *in, uint32_t subscriptions, uint
             timeout = s->timeout < timeout ? s->timeout : timeout;
         } else if (s->tag == EVENT_READ || s->tag == EVENT_WRITE) {
             uint32_t error = 0;
-            struct wasi_fd *fd =
-                wasi_fd_get(wasi, s->clock_or_fd, RIGHT_POLL_FD_READWRITE, &error);
+            struct wasi_fd *fd = wasi_fd_get(wasi, s->clock_or_fd, RIGHT_POLL_FD_READWRITE, &error);
             if (!fd) {
                 s->error = error;
                 has_timeout = true; /* it is an event already */
@@ -130,8 +127,7 @@ uint32_t wasi_poll_oneoff(struct wasm_instance *in, uint32_t subscriptions, uint
                 continue;
             }
             s->index = (int)fd_count;
-            fds[fd_count++] =
-                (struct pollfd){fd->host, s->tag == EVENT_READ ? POLLIN : POLLOUT, 0};
+            fds[fd_count++] = (struct pollfd){fd->host, s->tag == EVENT_READ ? POLLIN : POLLOUT, 0};
         } else {
             result = WASI_EINVAL;
         }
@@ -146,9 +142,9 @@ uint32_t wasi_poll_oneoff(struct wasm_instance *in, uint32_t subscriptions, uint
     for (uint32_t i = 0; !result && i < count; i++) {
         const struct subscription *s = &subs[i];
         const struct pollfd *fd = s->index >= 0 ? &fds[s->index] : NULL;
-        bool is_due = fd ? fd->revents != 0
-                         : s->error != 0 || (fired && s->tag == EVENT_CLOCK &&
-                                             s->timeout <= timeout);
+        bool is_due =
+            fd ? fd->revents != 0
+               : s->error != 0 || (fired && s->tag == EVENT_CLOCK && s->timeout <= timeout);
         if (is_due && !event_write(in, events + happened++ * EVENT_SIZE, s, fd))
             result = WASI_EFAULT;
     }

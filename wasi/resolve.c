@@ -1,7 +1,7 @@
-/* Path resolution component by component. The kernel of an image has no openat2, and even where it is
- * there a walk by hand behaves the same everywhere: each directory is opened from its parent without
- * following links, ".." goes back to the directory that was opened before, links are read and their
- * targets walked the same way. */
+/* Path resolution component by component. The kernel of an image has no openat2, and even where it
+ * is there a walk by hand behaves the same everywhere: each directory is opened from its parent
+ * without following links, ".." goes back to the directory that was opened before, links are read
+ * and their targets walked the same way. */
 #include "resolve.h"
 
 #include <errno.h>

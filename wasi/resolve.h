@@ -5,9 +5,9 @@
 #include "internal.h"
 
 struct resolved {
-    int dir;            /* directory that holds NAME */
-    char name[256];     /* one component, never ".."; "." for the directory itself */
-    bool slash;         /* the path ended in one: must be a directory */
+    int dir;        /* directory that holds NAME */
+    char name[256]; /* one component, never ".."; "." for the directory itself */
+    bool slash;     /* the path ended in one: must be a directory */
     /* Open directories from the root down; the last is `dir`. The root is the caller's. */
     int stack[64];
     unsigned depth;

@@ -20,15 +20,15 @@ uint32_t wasi_sock_accept(struct wasm_instance *in, uint32_t fd, uint32_t flags,
         return WASI_EFAULT;
     if (flags & ~(uint32_t)FDFLAG_NONBLOCK)
         return WASI_EINVAL;
-    int host = accept4(f->host, NULL, NULL,
-                       SOCK_CLOEXEC | (flags & FDFLAG_NONBLOCK ? SOCK_NONBLOCK : 0));
+    int host =
+        accept4(f->host, NULL, NULL, SOCK_CLOEXEC | (flags & FDFLAG_NONBLOCK ? SOCK_NONBLOCK : 0));
     if (host < 0)
         return wasi_errno(errno);
-    uint32_t made = wasi_fd_new(wasi_of(in), host, FILETYPE_STREAM,
-                                RIGHT_FD_READ | RIGHT_FD_WRITE | RIGHT_FD_FDSTAT_SET_FLAGS |
-                                    RIGHT_FD_FILESTAT_GET | RIGHT_POLL_FD_READWRITE |
-                                    RIGHT_SOCK_SHUTDOWN,
-                                0);
+    uint32_t made =
+        wasi_fd_new(wasi_of(in), host, FILETYPE_STREAM,
+                    RIGHT_FD_READ | RIGHT_FD_WRITE | RIGHT_FD_FDSTAT_SET_FLAGS |
+                        RIGHT_FD_FILESTAT_GET | RIGHT_POLL_FD_READWRITE | RIGHT_SOCK_SHUTDOWN,
+                    0);
     if (made == ~0u) {
         close(host);
         return WASI_ENOMEM;
@@ -51,9 +51,9 @@ uint32_t wasi_sock_recv(struct wasm_instance *in, uint32_t fd, uint32_t iovs, ui
         return WASI_EFAULT;
     struct msghdr message = {.msg_iov = iov};
     message.msg_iovlen = (unsigned)n;
-    ssize_t got = recvmsg(f->host, &message,
-                          (flags & RECV_PEEK ? MSG_PEEK : 0) |
-                              (flags & RECV_WAITALL ? MSG_WAITALL : 0));
+    ssize_t got =
+        recvmsg(f->host, &message,
+                (flags & RECV_PEEK ? MSG_PEEK : 0) | (flags & RECV_WAITALL ? MSG_WAITALL : 0));
     if (got < 0)
         return wasi_errno(errno);
     uint16_t truncated = message.msg_flags & MSG_TRUNC ? RECV_DATA_TRUNCATED : 0;

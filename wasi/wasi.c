@@ -1,5 +1,5 @@
-/* A program's view: creation, what it was given, the table of functions, and the functions without a
- * file descriptor. */
+/* A program's view: creation, what it was given, the table of functions, and the functions without
+ * a file descriptor. */
 #include "internal.h"
 
 #include <errno.h>
@@ -91,10 +91,9 @@ bool wasi_dir(struct wasi *wasi, const char *host, const char *guest)
     if (dir < 0)
         return false;
     char *name = strdup(guest);
-    uint32_t fd =
-        name ? wasi_fd_new(wasi, dir, FILETYPE_DIRECTORY, RIGHTS_ALL & ~(uint64_t)RIGHT_FD_SEEK,
-                           RIGHTS_ALL)
-             : ~0u;
+    uint32_t fd = name ? wasi_fd_new(wasi, dir, FILETYPE_DIRECTORY,
+                                     RIGHTS_ALL & ~(uint64_t)RIGHT_FD_SEEK, RIGHTS_ALL)
+                       : ~0u;
     if (fd == ~0u) {
         free(name);
         close(dir);
@@ -189,9 +188,8 @@ static void wasi_proc_exit(struct wasm_instance *in, uint32_t code)
  * (none, CHLD, CONT, URG, WINCH) do nothing, as there. */
 static uint32_t wasi_proc_raise(struct wasm_instance *in, uint32_t signal)
 {
-    static const uint8_t numbers[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
-                                      15, 0,  0,  19, 20, 21, 22, 0,  24, 25, 26, 27, 0,  29, 30,
-                                      31};
+    static const uint8_t numbers[] = {0, 1, 2,  3,  4,  5,  6, 7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                      0, 0, 19, 20, 21, 22, 0, 24, 25, 26, 27, 0,  29, 30, 31};
     if (signal >= sizeof(numbers))
         return WASI_EINVAL;
     if (numbers[signal]) {
@@ -244,8 +242,8 @@ bool wasi_resolve(void *context, const struct wasm_import *import, struct wasm_e
         if (strcmp(table[i].name, import->name))
             continue;
         /* In the older version filestat and whence are laid out differently. */
-        if (!preview1 && (strstr(import->name, "filestat_get") || !strcmp(import->name, "fd_seek") ||
-                          !strcmp(import->name, "poll_oneoff")))
+        if (!preview1 && (strstr(import->name, "filestat_get") ||
+                          !strcmp(import->name, "fd_seek") || !strcmp(import->name, "poll_oneoff")))
             return false;
         if (!wasi->funcs[i])
             wasi->funcs[i] = wasm_func_host(table[i].type, table[i].fn);

@@ -2,8 +2,8 @@
  * same files serve `quince exec` on the host and, over musl, the exec image in ring 0.
  *
  * A program sees its arguments, its environment, standard input, output and error, clocks, random
- * numbers, and the directories it was given; nothing else. Paths are resolved component by component
- * beneath those directories, so neither ".." nor a symbolic link leads out of them. */
+ * numbers, and the directories it was given; nothing else. Paths are resolved component by
+ * component beneath those directories, so neither ".." nor a symbolic link leads out of them. */
 #ifndef QUINCE_WASI_H
 #define QUINCE_WASI_H
 
@@ -19,7 +19,7 @@ struct wasi *wasi_new(void); /* NULL: out of memory; standard streams are the ca
 void wasi_free(struct wasi *wasi); /* after the instance is freed */
 
 /* All copy; false: out of memory (or, for wasi_dir, errno says why HOST cannot be opened). */
-bool wasi_arg(struct wasi *wasi, const char *arg); /* the first is the program's name */
+bool wasi_arg(struct wasi *wasi, const char *arg);        /* the first is the program's name */
 bool wasi_env(struct wasi *wasi, const char *assignment); /* "NAME=value" */
 bool wasi_dir(struct wasi *wasi, const char *host, const char *guest);
 

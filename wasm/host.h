@@ -1,6 +1,6 @@
 /* The port: what the engine asks of whoever embeds it. The host build implements it over POSIX
- * (host/port.c), the kernel over its own memory management (kernel/extend/port.c). All functions may
- * be called from any thread; none may be called from an interrupt. */
+ * (host/port.c), the kernel over its own memory management (kernel/extend/port.c). All functions
+ * may be called from any thread; none may be called from an interrupt. */
 #ifndef QUINCE_WASM_HOST_H
 #define QUINCE_WASM_HOST_H
 
@@ -34,11 +34,11 @@ void wasm_host_unpublish(void *code, size_t size);
 /* Monotonic time in nanoseconds. */
 uint64_t wasm_host_now(void);
 
-/* Arms the deadline of the calling thread's current call: from AT (wasm_host_now() scale) on the port
- * calls wasm_handle_deadline(instance, …) in that thread, again and again (some 100 us apart) until
- * it returns true or the deadline is replaced. AT 0 disarms. Returns what was armed before, which a
- * nested call hands back when it ends. Called around every call with a budget: cheap when the new
- * deadline is later than one that a pending timer covers. */
+/* Arms the deadline of the calling thread's current call: from AT (wasm_host_now() scale) on the
+ * port calls wasm_handle_deadline(instance, …) in that thread, again and again (some 100 us apart)
+ * until it returns true or the deadline is replaced. AT 0 disarms. Returns what was armed before,
+ * which a nested call hands back when it ends. Called around every call with a budget: cheap when
+ * the new deadline is later than one that a pending timer covers. */
 struct wasm_deadline {
     uint64_t at;
     struct wasm_instance *instance;

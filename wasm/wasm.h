@@ -1,12 +1,13 @@
-/* The public face of the engine: load a module, link it, call it. An embedder (the host command, the
- * kernel's extension system, the exec image) includes this header and supplies host.h; nothing else
- * of wasm/ is visible to it.
+/* The public face of the engine: load a module, link it, call it. An embedder (the host command,
+ * the kernel's extension system, the exec image) includes this header and supplies host.h; nothing
+ * else of wasm/ is visible to it.
  *
  * Threads: a module is immutable after loading and may be shared. An instance is used by one thread
  * at a time; the embedder holds the lock. Instances linked to each other (or to the same table,
  * memory or global) form one set, a store: it counts as one instance here, and its memory is given
- * back when the last of it is freed, so references between them stay valid. Sizes are bytes unless a name says pages (64 KiB).
- * Errors: functions that can fail on outside input fill a struct wasm_error and change nothing else. */
+ * back when the last of it is freed, so references between them stay valid. Sizes are bytes unless
+ * a name says pages (64 KiB). Errors: functions that can fail on outside input fill a struct
+ * wasm_error and change nothing else. */
 #ifndef QUINCE_WASM_H
 #define QUINCE_WASM_H
 
@@ -142,8 +143,8 @@ const char *wasm_module_func_name(const struct wasm_module *module, uint32_t ind
  * with i32 as uint32_t, i64 as uint64_t, f32/f64 as float/double, references as void *. It has at
  * most one result and no v128. Its type is written "params:result" with i I f F r for
  * i32 i64 f32 f64 reference, for instance "iI:i". It runs on the engine's stack with at least
- * WASM_HOST_STACK bytes left. It may call wasm_trap() to end the call it is in; for the backtrace of
- * that, it is compiled with frame pointers. */
+ * WASM_HOST_STACK bytes left. It may call wasm_trap() to end the call it is in; for the backtrace
+ * of that, it is compiled with frame pointers. */
 #define WASM_HOST_STACK 16384u
 typedef void (*wasm_host_fn)(void);
 struct wasm_host_func {
@@ -172,13 +173,13 @@ typedef bool (*wasm_resolve_fn)(void *context, const struct wasm_import *import,
 struct wasm_instance_options {
     wasm_resolve_fn resolve;
     void *context;
-    void *host_data;      /* for wasm_instance_data() */
-    size_t stack_size;    /* bytes of engine stack; 0: WASM_DEFAULT_STACK */
-    uint64_t max_pages;   /* quota over all memories the instance owns; 0: the module's own maximum */
+    void *host_data;    /* for wasm_instance_data() */
+    size_t stack_size;  /* bytes of engine stack; 0: WASM_DEFAULT_STACK */
+    uint64_t max_pages; /* quota over all memories the instance owns; 0: the module's own maximum */
     uint32_t max_elements; /* quota over all its tables; 0: WASM_DEFAULT_ELEMENTS */
-    uint64_t budget_ns;   /* of instantiation and, until changed, of each call; 0: none */
+    uint64_t budget_ns;    /* of instantiation and, until changed, of each call; 0: none */
 };
-#define WASM_DEFAULT_STACK (1024u * 1024u)
+#define WASM_DEFAULT_STACK    (1024u * 1024u)
 #define WASM_DEFAULT_ELEMENTS 10000000u
 
 /* Links, allocates, initialises, runs the start function. NULL and *err on failure. */
@@ -197,7 +198,8 @@ struct wasm_functype wasm_func_type(const struct wasm_func *func);
 /* Calls FUNC with args[param_count]; results[result_count] are written when it returns
  * WASM_TRAP_NONE. Nested calls (from a host function) continue on the current engine stack. A
  * function made by wasm_func_host() is called through an instance that exports it; directly it is
- * refused with WASM_TRAP_HOST. An instance whose call trapped may be called again. */
+ * refused with WASM_TRAP_HOST. An instance whose call trapped may be called again.
+ * The floating-point control (rounding, traps, denormals) is set to its default and left there. */
 enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
                          union wasm_value *results);
 

@@ -1,5 +1,5 @@
-/* Running one module as a program or calling one of its exports: what `quince exec` does on the host
- * and, compiled into the exec image, in ring 0. */
+/* Running one module as a program or calling one of its exports: what `quince exec` does on the
+ * host and, compiled into the exec image, in ring 0. */
 #ifndef QUINCE_EXEC_H
 #define QUINCE_EXEC_H
 
@@ -29,7 +29,7 @@ struct exec_options {
     bool in_kernel, verbose, help;
     const char *module;      /* as the user named it: argv[0] of the program */
     const char *module_file; /* where its bytes are, when that is elsewhere */
-    char **args; /* after the module */
+    char **args;             /* after the module */
     int arg_count;
 };
 

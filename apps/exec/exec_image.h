@@ -1,4 +1,5 @@
-/* What `quince exec --in-kernel` and the exec image agree on: files of the initrd and the last line. */
+/* What `quince exec --in-kernel` and the exec image agree on: files of the initrd and the last
+ * line. */
 #ifndef QUINCE_EXEC_IMAGE_H
 #define QUINCE_EXEC_IMAGE_H
 

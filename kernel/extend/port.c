@@ -16,8 +16,8 @@
 #include "time/timer.h"
 #include "wasm.h"
 
-/* The engine never takes the last of memory: a module that is too large for the machine must fail, not
- * the application beside it. Left over are a sixteenth of memory, at most 4 MiB. */
+/* The engine never takes the last of memory: a module that is too large for the machine must fail,
+ * not the application beside it. Left over are a sixteenth of memory, at most 4 MiB. */
 static bool affordable(size_t size)
 {
     if (size < PAGE_SIZE)
@@ -149,9 +149,9 @@ static bool on_fault(struct trap_frame *frame, enum fault_kind kind, uintptr_t a
 }
 
 /* Deadlines. A slot belongs to the thread that used it last; its timer is left to run when the
- * deadline is taken back or moved later and looks at what is armed when it fires, so that a call with
- * a budget costs a few stores. Threads are not told when they end: a slot whose thread is gone has
- * nothing armed and is taken by whoever needs one. */
+ * deadline is taken back or moved later and looks at what is armed when it fires, so that a call
+ * with a budget costs a few stores. Threads are not told when they end: a slot whose thread is gone
+ * has nothing armed and is taken by whoever needs one. */
 enum { SLOTS = 32, RETRY_NS = 50000 };
 
 static struct slot {
@@ -201,8 +201,8 @@ static void on_timer(struct timer *timer)
         slot_timer(slot, slot->armed.at);
         return;
     }
-    /* The thread is in a call, so it lives; if it is not the one interrupted, it finds the hook when
-     * an interrupt next resumes it. */
+    /* The thread is in a call, so it lives; if it is not the one interrupted, it finds the hook
+     * when an interrupt next resumes it. */
     slot->thread->resume_data = slot;
     slot->thread->resume_hook = on_resume;
 }

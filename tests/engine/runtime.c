@@ -1,5 +1,5 @@
-/* The runtime: calls in and out, traps of every kind and life after them, budgets, linking, quotas, and
- * that freeing gives back every byte. Runs modules compiled from runtime.wat and linked.wat. */
+/* The runtime: calls in and out, traps of every kind and life after them, budgets, linking, quotas,
+ * and that freeing gives back every byte. Runs modules compiled from runtime.wat and linked.wat. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,7 +223,8 @@ static void test_calls(struct wasm_instance *in)
     check(!call(in, "nest", 5, 0) && results[0].i32 == 6, "nested calls through the host");
     check(call(in, "host_touch", 1, 2) == WASM_TRAP_NONE, "an exported import is called");
     check(call(in, "refuse", 0, 0) == WASM_TRAP_HOST, "a host function ends its own call");
-    check(call(in, "call_refuse", 0, 0) == WASM_TRAP_HOST, "a host function ends its caller's call");
+    check(call(in, "call_refuse", 0, 0) == WASM_TRAP_HOST,
+          "a host function ends its caller's call");
     check(call(in, "indirect_void", 1, 0) == WASM_TRAP_HOST, "a host function called by table");
 }
 

@@ -30,8 +30,7 @@ struct script {
     int line;
 };
 
-static void fail(struct script *s, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static void fail(struct script *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void fail(struct script *s, const char *format, ...)
 {
     va_list args;
@@ -95,12 +94,14 @@ static bool spectest_make(struct script *s)
     bool ok = true;
     for (unsigned i = 0; i < 7; i++)
         ok &= (s->funcs[i] = wasm_func_host(spectest_funcs[i].type, spectest_funcs[i].fn)) != NULL;
-    ok &= (s->globals[0] = wasm_global_new(WASM_I32, false, (union wasm_value){.i32 = 666})) != NULL;
-    ok &= (s->globals[1] = wasm_global_new(WASM_I64, false, (union wasm_value){.i64 = 666})) != NULL;
-    ok &= (s->globals[2] =
-               wasm_global_new(WASM_F32, false, (union wasm_value){.f32 = 666.6f})) != NULL;
-    ok &= (s->globals[3] =
-               wasm_global_new(WASM_F64, false, (union wasm_value){.f64 = 666.6})) != NULL;
+    ok &=
+        (s->globals[0] = wasm_global_new(WASM_I32, false, (union wasm_value){.i32 = 666})) != NULL;
+    ok &=
+        (s->globals[1] = wasm_global_new(WASM_I64, false, (union wasm_value){.i64 = 666})) != NULL;
+    ok &= (s->globals[2] = wasm_global_new(WASM_F32, false, (union wasm_value){.f32 = 666.6f})) !=
+          NULL;
+    ok &= (s->globals[3] = wasm_global_new(WASM_F64, false, (union wasm_value){.f64 = 666.6})) !=
+          NULL;
     ok &= (s->table = wasm_table_new(WASM_FUNCREF, 10, 20)) != NULL;
     ok &= (s->memory = wasm_memory_new(1, 2)) != NULL;
     return ok;
@@ -265,8 +266,7 @@ static void act(struct script *s, const cJSON *action, struct outcome *out)
     const char *kind = member(action, "type"), *field = member(action, "field");
     struct wasm_instance *instance = find(s, member(action, "module"));
     struct wasm_extern found;
-    if (!kind || !field || !instance ||
-        !find_export(instance, field, &found)) {
+    if (!kind || !field || !instance || !find_export(instance, field, &found)) {
         fail(s, "no export \"%s\"", field ? field : "?");
         return;
     }
@@ -357,7 +357,8 @@ static void run_return(struct script *s, const cJSON *command)
 static bool trap_is(enum wasm_trap trap, const char *text)
 {
     const char *name = wasm_trap_name(trap);
-    return text && trap && (!strncmp(text, name, strlen(name)) || !strncmp(text, name, strlen(text)));
+    return text && trap &&
+           (!strncmp(text, name, strlen(name)) || !strncmp(text, name, strlen(text)));
 }
 
 static void run_trap(struct script *s, const cJSON *command)

@@ -1,6 +1,6 @@
-/* Runs the official WebAssembly test suite: for each .wast file given, or each in the suite's folder
- * that tests/spec/exclusions does not name, one TAP line with its assertions. A file runs in a process
- * of its own, so one that crashes or hangs is one failure.
+/* Runs the official WebAssembly test suite: for each .wast file given, or each in the suite's
+ * folder that tests/spec/exclusions does not name, one TAP line with its assertions. A file runs in
+ * a process of its own, so one that crashes or hangs is one failure.
  *
  *   spec [--passes LIST] [--exclusions FILE] [--suite DIR] [file.wast …]
  *
@@ -106,7 +106,8 @@ static void remove_folder(const char *path)
     rmdir(path);
 }
 
-/* cJSON ends a string at its first zero character; find_export() puts it back. Same length, so in place. */
+/* cJSON ends a string at its first zero character; find_export() puts it back. Same length, so in
+ * place. */
 static void mark_zeros(char *text)
 {
     static const char zero[] = "\\u0000";
@@ -120,8 +121,14 @@ static void run_file(const char *path, const char *folder, int out)
     char json_path[PATH_MAX];
     struct spec_counts counts = {0};
     snprintf(json_path, sizeof(json_path), "%s/script.json", folder);
-    char *command[] = {"wast2json", "--enable-tail-call", "--enable-extended-const",
-                       "--enable-multi-memory", (char *)path, "-o", json_path, NULL};
+    char *command[] = {"wast2json",
+                       "--enable-tail-call",
+                       "--enable-extended-const",
+                       "--enable-multi-memory",
+                       (char *)path,
+                       "-o",
+                       json_path,
+                       NULL};
     alarm(FILE_SECONDS);
     if (spawn_wait(command)) {
         fprintf(stderr, "# wast2json refused it\n");
@@ -231,9 +238,9 @@ int main(int argc, char **argv)
         if (exclusions[k].used)
             printf("# excluded: %u files %s: %s\n", exclusions[k].used, exclusions[k].pattern,
                    exclusions[k].reason);
-    printf("# %u files passed, %u failed, %u excluded; %u assertions passed, %u failed, %u about the "
-           "text format skipped, %u malformed modules rejected as invalid\n",
-           number - failed, failed, excluded, total.passed, total.failed, total.skipped,
-           total.early);
+    printf(
+        "# %u files passed, %u failed, %u excluded; %u assertions passed, %u failed, %u about the "
+        "text format skipped, %u malformed modules rejected as invalid\n",
+        number - failed, failed, excluded, total.passed, total.failed, total.skipped, total.early);
     return failed != 0;
 }

@@ -12,8 +12,8 @@ static const char *member(const cJSON *json, const char *name)
 
 static unsigned lane_bytes(const char *lane)
 {
-    return !strcmp(lane, "i8")                           ? 1
-           : !strcmp(lane, "i16")                        ? 2
+    return !strcmp(lane, "i8")                            ? 1
+           : !strcmp(lane, "i16")                         ? 2
            : !strcmp(lane, "i32") || !strcmp(lane, "f32") ? 4
                                                           : 8;
 }
@@ -45,7 +45,8 @@ bool spec_value(const cJSON *json, union wasm_value *out)
         return false;
     if (!strcmp(type, "externref") || !strcmp(type, "funcref")) {
         /* Host reference N is an address that is not null. */
-        out->ref = strcmp(value, "null") ? (void *)(uintptr_t)(strtoull(value, NULL, 10) + 1) : NULL;
+        out->ref =
+            strcmp(value, "null") ? (void *)(uintptr_t)(strtoull(value, NULL, 10) + 1) : NULL;
         return true;
     }
     if (!strcmp(type, "i32") || !strcmp(type, "f32"))

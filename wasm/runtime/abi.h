@@ -8,13 +8,12 @@
  *   rsp  on the engine stack; overflow runs into a guard page (frames over 4096 bytes probe)
  *
  * Calling convention, Wasm to Wasm
- *   integers and references: rsi rdx rcx r8 r9, floats and v128: xmm0…xmm7, further ones on the stack
- *   in 8-byte slots (v128: two) in order, first at [rsp] before the call. rdi is never an argument, so
- *   a host function is entered by setting rdi = r15.
- *   results: first integer rax, second rdx; first float xmm0, second xmm1; further ones in 8-byte
- *   slots (v128: two) in the caller's frame above the stack arguments, in order.
- *   callee-saved: rbx rbp r12 r13 (and r14 r15). Everything else is clobbered.
- *   rax carries the struct wasm_func * when entering func->foreign.
+ *   integers and references: rsi rdx rcx r8 r9, floats and v128: xmm0…xmm7, further ones on the
+ * stack in 8-byte slots (v128: two) in order, first at [rsp] before the call. rdi is never an
+ * argument, so a host function is entered by setting rdi = r15. results: first integer rax, second
+ * rdx; first float xmm0, second xmm1; further ones in 8-byte slots (v128: two) in the caller's
+ * frame above the stack arguments, in order. callee-saved: rbx rbp r12 r13 (and r14 r15).
+ * Everything else is clobbered. rax carries the struct wasm_func * when entering func->foreign.
  *
  * Calls
  *   same module:          call rel32
@@ -25,22 +24,22 @@
  *   foreign thunk (one per signature, rax = func): saves r14 r15, enters func->instance, calls
  *                         func->code, copies stack arguments and results, restores. The execution
  *                         context needs no change: instances that can reach each other's functions
- *                         are linked and share one struct wasm_exec (instance->exec is constant from
- *                         linking on, never NULL).
- *   host thunk (one per signature, rax = func): checks rsp against exec->host_limit
- *                         (WASM_TRAP_STACK), sets rdi = r15, calls func->code, then reads
+ *                         are linked and share one struct wasm_exec (instance->exec is constant
+ * from linking on, never NULL). host thunk (one per signature, rax = func): checks rsp against
+ * exec->host_limit (WASM_TRAP_STACK), sets rdi = r15, calls func->code, then reads
  *                         exec->interrupted (WASM_TRAP_TIMEOUT).
  *   entry thunk (one per signature): C function
- *                         void entry(struct wasm_func *func, uint64_t *slots, uintptr_t stack_top)
- *                         saves the callee-saved registers and MXCSR, sets r15 = func->owner (never
- *                         func->instance, which a host function lacks) and r14, stores rsp in
- *                         exec->exit_sp, switches to stack_top unless that is 0 (nested), loads
- *                         arguments from slots (two per value, as union wasm_value), sets rax = func,
- *                         calls func->instance ? func->code : func->foreign, stores results to slots.
- *                         Returns enum wasm_trap: 0, or what came through the exit stub.
- *   exit stub:            reached with rdi = enum wasm_trap and r15 = instance by a jump from a
- *                         trap site, from wasm_handle_fault, from wasm_trap(): rsp =
- *                         r15->exec->exit_sp, restores, returns rdi from the entry thunk. */
+ *                         void entry(struct wasm_func *func, const uint64_t *arguments,
+ *                                    uintptr_t stack_top, uint64_t *results)
+ *                         saves the callee-saved registers, sets MXCSR to its default, r15 =
+ *                         func->owner (never func->instance, which a host function lacks) and r14,
+ *                         stores rsp in exec->exit_sp, switches to stack_top unless that is 0
+ *                         (nested), loads arguments (two slots per value, as union wasm_value),
+ *                         sets rax = func, calls func->instance ? func->code : func->foreign,
+ * stores results (likewise). Returns enum wasm_trap: 0, or what came through the exit stub. exit
+ * stub:            reached with rdi = enum wasm_trap and r15 = instance by a jump from a trap site,
+ * from wasm_handle_fault, from wasm_trap(): rsp = r15->exec->exit_sp, restores, returns rdi from
+ * the entry thunk. */
 #ifndef QUINCE_WASM_ABI_H
 #define QUINCE_WASM_ABI_H
 
@@ -54,7 +53,7 @@ struct wasm_func {
     struct wasm_instance *instance; /* NULL for host functions */
     uint32_t type;                  /* canonical type number, equal for equal signatures anywhere */
     uint32_t index;                 /* in its module's function index space */
-    uint32_t references;            /* of objects made by wasm_func_host(); others live with owner */
+    uint32_t references; /* of objects made by wasm_func_host(); others live with owner */
     uint32_t reserved;
     /* The instance it belongs to: for a Wasm function that of its module, for a host function the
      * one that imported it (each import has a struct wasm_func of its own, with the importer's
@@ -66,17 +65,17 @@ struct wasm_func {
  * exit_sp and host_limit. */
 struct wasm_exec {
     uintptr_t exit_sp;
-    uintptr_t host_limit;  /* lowest rsp at which a host function may be entered */
-    uint32_t interrupted;  /* set by the deadline while in a host function */
-    uint32_t trap;         /* the trap that ended it */
+    uintptr_t host_limit;                /* lowest rsp at which a host function may be entered */
+    uint32_t interrupted;                /* set by the deadline while in a host function */
+    uint32_t trap;                       /* the trap that ended it */
     uintptr_t trap_pc, trap_sp, trap_fp; /* where, for the backtrace */
     uintptr_t guard_low, stack_low; /* of the engine stack in use: [guard_low, stack_low) faults */
     struct wasm_exec *previous;
 };
 
 struct wasm_memory {
-    uint8_t *base;     /* start of the reservation */
-    uint64_t size;     /* accessible bytes */
+    uint8_t *base; /* start of the reservation */
+    uint64_t size; /* accessible bytes */
     uint64_t max_pages;
     uint64_t reserved; /* bytes of address space */
     uint32_t references;
@@ -102,35 +101,36 @@ struct wasm_global {
  * r15, as C functions through instance->helpers. Each may end the call by wasm_trap(). Arguments
  * are 32 bits wide where Wasm's are; indices are validated constants. */
 #define WASM_HELPERS(X)                                                                            \
-    X(memory_grow)    /* (pages, memory) → old pages or -1 */                                      \
-    X(memory_fill)    /* (dst, value, n, memory) */                                                \
-    X(memory_copy)    /* (dst, src, n, dst_memory, src_memory) */                                  \
-    X(memory_init)    /* (dst, src, n, segment, memory) */                                         \
-    X(data_drop)      /* (segment) */                                                              \
-    X(table_get)      /* (i, table) → reference */                                                 \
-    X(table_set)      /* (i, reference, table) */                                                  \
-    X(table_size)     /* (table) → size */                                                         \
-    X(table_grow)     /* (reference, n, table) → old size or -1 */                                 \
-    X(table_fill)     /* (i, reference, n, table) */                                               \
-    X(table_copy)     /* (dst, src, n, dst_table, src_table) */                                    \
-    X(table_init)     /* (dst, src, n, segment, table) */                                          \
-    X(elem_drop)      /* (segment) */                                                              \
-    X(ref_func)       /* (index) → reference */                                                    \
-    X(f32_ceil) X(f32_floor) X(f32_trunc) X(f32_nearest)  /* where SSE4.1 is missing */            \
-    X(f64_ceil) X(f64_floor) X(f64_trunc) X(f64_nearest)
+    X(memory_grow) /* (pages, memory) → old pages or -1 */                                       \
+    X(memory_fill) /* (dst, value, n, memory) */                                                   \
+    X(memory_copy) /* (dst, src, n, dst_memory, src_memory) */                                     \
+    X(memory_init) /* (dst, src, n, segment, memory) */                                            \
+    X(data_drop)   /* (segment) */                                                                 \
+    X(table_get)   /* (i, table) → reference */                                                  \
+    X(table_set)   /* (i, reference, table) */                                                     \
+    X(table_size)  /* (table) → size */                                                          \
+    X(table_grow)  /* (reference, n, table) → old size or -1 */                                  \
+    X(table_fill)  /* (i, reference, n, table) */                                                  \
+    X(table_copy)  /* (dst, src, n, dst_table, src_table) */                                       \
+    X(table_init)  /* (dst, src, n, segment, table) */                                             \
+    X(elem_drop)   /* (segment) */                                                                 \
+    X(ref_func)    /* (index) → reference */                                                     \
+    X(f32_ceil)                                                                                    \
+    X(f32_floor) X(f32_trunc) X(f32_nearest) /* where SSE4.1 is missing */                         \
+        X(f64_ceil) X(f64_floor) X(f64_trunc) X(f64_nearest)
 enum wasm_helper {
 #define X(name) WASM_HELPER_##name,
     WASM_HELPERS(X)
 #undef X
-    WASM_HELPER_COUNT
+        WASM_HELPER_COUNT
 };
 
 struct wasm_instance {
-    uint8_t *memory0;           /* r14; NULL without a memory */
-    struct wasm_exec *exec;     /* that of its linked set; never NULL */
-    uintptr_t exit_stub;        /* jump target to leave with rdi = trap */
-    const uintptr_t *helpers;   /* [WASM_HELPER_COUNT] C functions */
-    struct wasm_func **imports; /* [imported functions] */
+    uint8_t *memory0;              /* r14; NULL without a memory */
+    struct wasm_exec *exec;        /* that of its linked set; never NULL */
+    uintptr_t exit_stub;           /* jump target to leave with rdi = trap */
+    const uintptr_t *helpers;      /* [WASM_HELPER_COUNT] C functions */
+    struct wasm_func **imports;    /* [imported functions] */
     struct wasm_memory **memories; /* size of memory 0 is memories[0]->size */
     struct wasm_table **tables;
     struct wasm_global **globals; /* own and imported alike; immutable ones may be folded */

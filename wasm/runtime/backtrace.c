@@ -1,6 +1,6 @@
-/* Backtraces in names and offsets of the module. Compiled code keeps no frame pointer: a frame's size
- * is known per function, return addresses are listed as sites. Reads memory only within the engine
- * stack in use. */
+/* Backtraces in names and offsets of the module. Compiled code keeps no frame pointer: a frame's
+ * size is known per function, return addresses are listed as sites. Reads memory only within the
+ * engine stack in use. */
 #include <stdio.h>
 #include <string.h>
 

@@ -7,8 +7,6 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { SMALL_SLOTS = 8 };
-
 uint8_t *stack_create(size_t size)
 {
     uint8_t *stack = wasm_host_reserve(STACK_GUARD + size, 4096);
@@ -62,75 +60,69 @@ static bool link_arguments(struct wasm_func *func, const struct wasm_functype *t
     return true;
 }
 
-typedef uint32_t (*entry_fn)(struct wasm_func *func, union wasm_value *slots, uintptr_t stack_top);
+typedef uint32_t (*entry_fn)(struct wasm_func *func, const union wasm_value *args,
+                             uintptr_t stack_top, union wasm_value *results);
 
-/* Everything but where the slots come from. */
-static enum wasm_trap call_slots(struct wasm_func *func, const struct module_signature *signature,
-                                 union wasm_value *slots)
+/* Arms the call's own budget, within what an outer call has left; answers what was armed. */
+static struct wasm_deadline budget_arm(struct instance *instance)
+{
+    uint64_t now = wasm_host_now(), budget = instance->budget_ns;
+    struct wasm_deadline mine = {now + budget < now ? UINT64_MAX : now + budget, &instance->abi};
+    struct wasm_deadline outer = wasm_host_deadline(mine);
+    if (outer.at && outer.at < mine.at)
+        wasm_host_deadline(outer);
+    return outer;
+}
+
+/* A call from a host function of the same store: on the stack that is in use, whose context is put
+ * back afterwards. */
+static __attribute__((noinline)) enum wasm_trap call_nested(struct wasm_func *func, entry_fn entry,
+                                                            const union wasm_value *args,
+                                                            union wasm_value *results)
 {
     struct instance *instance = instance_of(func->owner);
     struct wasm_store *store = instance->store;
-    struct wasm_exec *exec = &store->exec;
-    struct wasm_exec saved = *exec;
+    struct wasm_exec *exec = &store->exec, saved = *exec;
     uintptr_t saved_high = store->stack_high;
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0), top = 0, high = here;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), top = 0;
     uint8_t *extra = NULL;
-    size_t extra_size = 0;
+    size_t extra_size = WASM_DEFAULT_STACK / 4;
 
-    if (!store->depth) {
-        if (!instance->stack)
-            return WASM_TRAP_HOST; /* freed */
-        top = high = stack_enter(store, instance->stack, instance->stack_size);
-        exec->interrupted = 0;
-        store->trace_count = 0;
-    } else if (here < exec->stack_low || here >= store->stack_high) {
-        /* Nested, but by way of another store's stack: a guard fault there would not be told from
-         * that store's own, so this call gets a stack for itself. */
-        extra_size = WASM_DEFAULT_STACK / 4;
+    if (exec->interrupted)
+        return WASM_TRAP_TIMEOUT;
+    if (here < exec->stack_low || here >= store->stack_high) {
+        /* By way of another store's stack: a guard fault there would not be told from that store's
+         * own, so this call gets a stack for itself. */
         extra = stack_create(extra_size);
         if (!extra)
             return WASM_TRAP_STACK;
-        top = high = stack_enter(store, extra, extra_size);
+        top = stack_enter(store, extra, extra_size);
     } else if (here < exec->host_limit) {
         return WASM_TRAP_STACK;
     }
-    if (exec->interrupted)
-        return WASM_TRAP_TIMEOUT;
-
-    struct wasm_deadline outer = {0, NULL};
     uint64_t budget = instance->budget_ns;
-    if (budget) {
-        uint64_t now = wasm_host_now();
-        struct wasm_deadline mine = {now + budget < now ? UINT64_MAX : now + budget, func->owner};
-        outer = wasm_host_deadline(mine);
-        if (outer.at && outer.at < mine.at)
-            wasm_host_deadline(outer);
-    }
-
-    store->depth++;
-    enum wasm_trap trap = (enum wasm_trap)((entry_fn)signature->entry)(func, slots, top);
-    store->depth--;
-
+    struct wasm_deadline outer = {0, NULL};
     if (budget)
+        outer = budget_arm(instance);
+    store->depth++;
+    enum wasm_trap trap = (enum wasm_trap)entry(func, args, top, results);
+    store->depth--;
+    if (budget) {
         wasm_host_deadline(outer);
+        /* Its own deadline has passed; the outer one, if it has passed too, says so again. */
+        exec->interrupted = 0;
+    }
     if (trap) {
-        stack_unpoison(store, high);
+        stack_unpoison(store, top ? top : here);
         exec->trap = trap;
     }
     if (extra)
         stack_destroy(extra, extra_size);
-    if (store->depth) {
-        exec->exit_sp = saved.exit_sp;
-        exec->host_limit = saved.host_limit;
-        exec->guard_low = saved.guard_low;
-        exec->stack_low = saved.stack_low;
-        store->stack_high = saved_high;
-        /* Its own deadline has passed, the outer one, if it has passed too, says so again. */
-        if (budget)
-            exec->interrupted = 0;
-    } else if (!store->holds) {
-        store_collect(store); /* the last instance was freed from within the call */
-    }
+    exec->exit_sp = saved.exit_sp;
+    exec->host_limit = saved.host_limit;
+    exec->guard_low = saved.guard_low;
+    exec->stack_low = saved.stack_low;
+    store->stack_high = saved_high;
     return trap;
 }
 
@@ -139,32 +131,41 @@ enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
 {
     if (!func->owner)
         return WASM_TRAP_HOST;
-    const struct wasm_module *module = instance_of(func->owner)->module;
+    struct instance *instance = instance_of(func->owner);
+    const struct wasm_module *module = instance->module;
     const struct module_signature *signature =
         &module->signatures[module->info.func_types[func->index]];
-    const struct wasm_functype type = module_functype(module, func->index);
     if (!signature->entry || (!func->instance && !signature->host))
         return WASM_TRAP_HOST;
-    if (signature->has_references && !link_arguments(func, &type, args))
-        return WASM_TRAP_HOST;
-
-    uint32_t count =
-        type.param_count > type.result_count ? type.param_count : type.result_count;
-    union wasm_value small[SMALL_SLOTS], *slots = small;
-    if (count > SMALL_SLOTS) {
-        slots = wasm_host_alloc(count * sizeof(*slots));
-        if (!slots)
-            return WASM_TRAP_STACK;
+    if (signature->has_references) {
+        const struct wasm_functype type = module_functype(module, func->index);
+        if (!link_arguments(func, &type, args))
+            return WASM_TRAP_HOST;
     }
-    for (uint32_t i = 0; i < type.param_count; i++)
-        slots[i] = args[i];
-    /* The type is read before the call: it may free the module. */
-    enum wasm_trap trap = call_slots(func, signature, slots);
-    if (!trap)
-        for (uint32_t i = 0; i < type.result_count; i++)
-            results[i] = slots[i];
-    if (slots != small)
-        wasm_host_free(slots);
+    entry_fn entry = (entry_fn)signature->entry;
+    struct wasm_store *store = instance->store;
+    if (store->depth)
+        return call_nested(func, entry, args, results);
+    if (!instance->stack)
+        return WASM_TRAP_HOST; /* freed */
+    uintptr_t top = stack_enter(store, instance->stack, instance->stack_size);
+    store->exec.interrupted = 0;
+    store->trace_count = 0;
+    uint64_t budget = instance->budget_ns;
+    struct wasm_deadline outer = {0, NULL};
+    if (budget)
+        outer = budget_arm(instance);
+    store->depth = 1;
+    enum wasm_trap trap = (enum wasm_trap)entry(func, args, top, results);
+    store->depth = 0;
+    if (budget)
+        wasm_host_deadline(outer);
+    if (trap) {
+        stack_unpoison(store, top);
+        store->exec.trap = trap;
+    }
+    if (!store->holds)
+        store_collect(store); /* the last instance was freed from within the call */
     return trap;
 }
 

@@ -1,5 +1,5 @@
-/* What compiled code calls for the rare and the large. Entered through target_helper_stubs, so there
- * is room on the stack; arguments are 32 bits wide and hostile, sums are formed in 64. */
+/* What compiled code calls for the rare and the large. Entered through target_helper_stubs, so
+ * there is room on the stack; arguments are 32 bits wide and hostile, sums are formed in 64. */
 #include "runtime/helpers.h"
 
 #include <string.h>

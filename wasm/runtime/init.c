@@ -26,9 +26,23 @@ static void *func_reference(struct instance *instance, uint32_t index)
     return index < imported ? instance->abi.imports[index] : &instance->abi.funcs[index - imported];
 }
 
-enum { OP_GLOBAL_GET = 0x23, OP_I32_CONST = 0x41, OP_I64_CONST, OP_F32_CONST, OP_F64_CONST,
-       OP_I32_ADD = 0x6a, OP_I32_SUB, OP_I32_MUL, OP_I64_ADD = 0x7c, OP_I64_SUB, OP_I64_MUL,
-       OP_REF_NULL = 0xd0, OP_REF_FUNC = 0xd2, OP_SIMD = 0xfd, OP_END = 0x0b };
+enum {
+    OP_GLOBAL_GET = 0x23,
+    OP_I32_CONST = 0x41,
+    OP_I64_CONST,
+    OP_F32_CONST,
+    OP_F64_CONST,
+    OP_I32_ADD = 0x6a,
+    OP_I32_SUB,
+    OP_I32_MUL,
+    OP_I64_ADD = 0x7c,
+    OP_I64_SUB,
+    OP_I64_MUL,
+    OP_REF_NULL = 0xd0,
+    OP_REF_FUNC = 0xd2,
+    OP_SIMD = 0xfd,
+    OP_END = 0x0b
+};
 
 /* An extended constant expression. Its operand stack is as deep as its nesting; validation admits
  * any, so the stack is kept within the expression's own length and depth EVAL_DEPTH. */

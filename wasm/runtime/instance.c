@@ -199,9 +199,8 @@ static bool initialise(struct instance *in, struct wasm_error *err)
     const struct module_info *info = &in->module->info;
     for (uint32_t i = 0; i < info->elem_count; i++) {
         const struct module_elem *e = &info->elems[i];
-        if (e->mode == SEGMENT_ACTIVE &&
-            !table_init(in, in->abi.tables[e->table], i, init_eval(in, &e->offset).i32, 0,
-                        e->count))
+        if (e->mode == SEGMENT_ACTIVE && !table_init(in, in->abi.tables[e->table], i,
+                                                     init_eval(in, &e->offset).i32, 0, e->count))
             return trapped(err, WASM_TRAP_TABLE, "element segment");
         if (e->mode != SEGMENT_PASSIVE)
             in->elem_dropped[i] = 1;

@@ -1,9 +1,10 @@
-/* The runtime's own view of its objects: what abi.h leaves out because compiled code has no business
- * with it.
+/* The runtime's own view of its objects: what abi.h leaves out because compiled code has no
+ * business with it.
  *
- * Lifetimes: everything that instances can reach of each other (functions in tables, shared memories,
- * globals) lives in one *store*. Linking unites stores. A store is destroyed when no instance in it is
- * open and no embedder holds one of its objects; until then a closed instance only loses its stack. */
+ * Lifetimes: everything that instances can reach of each other (functions in tables, shared
+ * memories, globals) lives in one *store*. Linking unites stores. A store is destroyed when no
+ * instance in it is open and no embedder holds one of its objects; until then a closed instance
+ * only loses its stack. */
 #ifndef QUINCE_WASM_RUNTIME_INSTANCE_H
 #define QUINCE_WASM_RUNTIME_INSTANCE_H
 
@@ -13,9 +14,9 @@
 
 /* 4 GiB of index, 4 GiB of offset, and what the widest access reaches beyond. */
 #define MEMORY_RESERVATION ((8ull << 30) + 65536)
-#define MEMORY_MAX_PAGES 65536u
-#define STACK_GUARD 65536u
-#define TRACE_FRAMES 64u
+#define MEMORY_MAX_PAGES   65536u
+#define STACK_GUARD        65536u
+#define TRACE_FRAMES       64u
 
 struct trace_frame {
     struct wasm_module *module;
@@ -36,7 +37,7 @@ struct wasm_store {
 /* What tables, memories and globals have beside their layout. */
 struct object {
     enum wasm_kind kind;
-    bool has_max;                /* a maximum was declared, which importers may ask for */
+    bool has_max; /* a maximum was declared, which importers may ask for */
     uint64_t declared_max;
     struct wasm_instance *owner; /* NULL: the embedder made it */
     struct wasm_store *store;    /* without owner: NULL until imported */

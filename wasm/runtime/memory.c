@@ -91,7 +91,7 @@ uint64_t wasm_memory_size(const struct wasm_memory *memory)
 struct wasm_memory *wasm_instance_memory(struct wasm_instance *instance, uint32_t index)
 {
     return index < instance_of(instance)->module->info.memory_count ? instance->memories[index]
-                                                                     : NULL;
+                                                                    : NULL;
 }
 
 void *wasm_memory_at(struct wasm_instance *instance, uint64_t addr, uint64_t len)

@@ -6,7 +6,6 @@
 #include "host.h"
 #include "opt/opt.h"
 
-
 /* Everything needed while compiling only. */
 struct loader {
     struct wasm_module *module;

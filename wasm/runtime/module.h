@@ -11,8 +11,8 @@
 /* A signature's thunks in this module's code; equal signatures share them. */
 struct module_signature {
     uint32_t canonical;
-    bool has_references; /* among the parameters */
-    bool used;           /* by a function: thunks exist */
+    bool has_references;            /* among the parameters */
+    bool used;                      /* by a function: thunks exist */
     uintptr_t entry, foreign, host; /* host: 0 when no host function can have it */
 };
 enum thunk_kind { THUNK_ENTRY, THUNK_FOREIGN, THUNK_HOST };
@@ -24,7 +24,7 @@ struct module_thunk {
 struct wasm_module {
     uint32_t references;
     struct module_info info;
-    uint8_t *bytes; /* own copy of the module */
+    uint8_t *bytes;                      /* own copy of the module */
     struct module_signature *signatures; /* by type index */
     uint8_t *code;
     size_t code_size;

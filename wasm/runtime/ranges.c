@@ -1,7 +1,7 @@
-/* Which module a program counter belongs to. Fault handlers ask, at any moment and on any thread, so
- * readers take no lock: they announce themselves in a counter, and a module that was taken off the
- * list is let go only when no reader is left. A handler is short and never waits, so the removing
- * thread, which cannot be in one, spins briefly at most. */
+/* Which module a program counter belongs to. Fault handlers ask, at any moment and on any thread,
+ * so readers take no lock: they announce themselves in a counter, and a module that was taken off
+ * the list is let go only when no reader is left. A handler is short and never waits, so the
+ * removing thread, which cannot be in one, spins briefly at most. */
 #include "runtime/module.h"
 
 #include <stdatomic.h>

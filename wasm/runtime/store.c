@@ -70,8 +70,8 @@ static void object_destroy(struct object *object)
 {
     switch (object->kind) {
     case WASM_MEMORY:
-        memory_destroy((struct memory_object *)((char *)object -
-                                                offsetof(struct memory_object, object)));
+        memory_destroy(
+            (struct memory_object *)((char *)object - offsetof(struct memory_object, object)));
         break;
     case WASM_TABLE:
         table_destroy(
@@ -106,7 +106,8 @@ void store_release(struct wasm_store *store)
     store_collect(store);
 }
 
-/* The embedder's handles. Objects of instances are only borrowed, so releasing them does nothing. */
+/* The embedder's handles. Objects of instances are only borrowed, so releasing them does nothing.
+ */
 static void object_release(struct object *object, uint32_t *references)
 {
     if (object->owner || !*references || --*references)

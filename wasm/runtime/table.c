@@ -58,8 +58,7 @@ uint32_t table_grow(struct wasm_table *table, uint32_t count, void *value)
     struct instance *owner = object->owner ? instance_of(object->owner) : NULL;
     if (!quota_take(owner, count))
         return UINT32_MAX;
-    void **elements =
-        wasm_host_realloc(table->elements, ((size_t)old + count) * sizeof(void *));
+    void **elements = wasm_host_realloc(table->elements, ((size_t)old + count) * sizeof(void *));
     if (!elements) {
         if (owner)
             owner->elements -= count;

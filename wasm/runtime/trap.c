@@ -1,5 +1,5 @@
-/* Hardware faults and expired deadlines, turned into traps. Runs in signal handlers and on exception
- * stacks: no locks, no allocation, only memory that is certainly there. */
+/* Hardware faults and expired deadlines, turned into traps. Runs in signal handlers and on
+ * exception stacks: no locks, no allocation, only memory that is certainly there. */
 #include "runtime/instance.h"
 
 const struct code_trap *module_find_trap(const struct wasm_module *module, uint32_t offset)
@@ -75,8 +75,7 @@ bool wasm_handle_fault(struct wasm_context *ctx, enum wasm_fault fault, uintptr_
 bool wasm_handle_deadline(struct wasm_instance *instance, struct wasm_context *ctx)
 {
     struct wasm_module *module = ctx ? range_find(ctx->pc) : NULL;
-    if (module &&
-        module_find_func(module, (uint32_t)(ctx->pc - (uintptr_t)module->code)) != ~0u) {
+    if (module && module_find_func(module, (uint32_t)(ctx->pc - (uintptr_t)module->code)) != ~0u) {
         leave(ctx, instance_of((struct wasm_instance *)ctx->instance)->store, WASM_TRAP_TIMEOUT);
         return true;
     }

@@ -79,8 +79,8 @@ uint32_t type_intern(const struct module_type *type)
         e->references++;
         number = e->number;
     } else if (last_number < UINT32_MAX &&
-               (e = wasm_host_alloc(sizeof(*e) + (size_t)type->param_count +
-                                    type->result_count)) != NULL) {
+               (e = wasm_host_alloc(sizeof(*e) + (size_t)type->param_count + type->result_count)) !=
+                   NULL) {
         /* Numbers are not reused: code that is still there may compare with them. */
         *e = (struct type_entry){.number = ++last_number,
                                  .references = 1,

@@ -14,25 +14,25 @@ struct code_buffer {
         uint32_t offset; /* of the faulting instruction, from the start of the buffer */
         uint32_t trap;   /* enum wasm_trap */
         uint32_t pos;    /* byte offset in the module */
-    } *traps;
+    } * traps;
     uint32_t trap_count, trap_capacity;
     /* Return addresses, for backtraces. */
     struct code_site {
         uint32_t offset, pos;
-    } *sites;
+    } * sites;
     uint32_t site_count, site_capacity;
     /* rel32 fields to patch when the target's place is known. */
     struct code_reloc {
         uint32_t offset, func;
-    } *relocs;
+    } * relocs;
     uint32_t reloc_count, reloc_capacity;
     bool failed; /* out of memory */
 };
 
 /* Where a function ended up and how to walk its frame. */
 struct code_func {
-    uint32_t start, end;    /* offsets in the buffer */
-    uint32_t frame_size;    /* bytes from rsp after the prologue to the return address */
+    uint32_t start, end; /* offsets in the buffer */
+    uint32_t frame_size; /* bytes from rsp after the prologue to the return address */
 };
 
 /* CPU features the generator may use, found once by the port or from a .qwo's requirements. */

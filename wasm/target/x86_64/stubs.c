@@ -1,5 +1,5 @@
-/* What the runtime needs and C cannot say on x86-64: checked entries to the helpers, and the jump to
- * an instance's exit stub. */
+/* What the runtime needs and C cannot say on x86-64: checked entries to the helpers, and the jump
+ * to an instance's exit stub. */
 #include <stddef.h>
 
 #include "runtime/helpers.h"
@@ -27,8 +27,8 @@ __asm__(".pushsection .text.wasm_stubs,\"ax\",@progbits\n"
 #define X(name)                                                                                    \
     void helper_stub_##name(void);                                                                 \
     __asm__(".pushsection .text.wasm_stubs,\"ax\",@progbits\n"                                     \
-            ".globl helper_stub_" #name "\n"                                                      \
-            ".hidden helper_stub_" #name "\n"                                                     \
+            ".globl helper_stub_" #name "\n"                                                       \
+            ".hidden helper_stub_" #name "\n"                                                      \
             ".type helper_stub_" #name ",@function\n"                                              \
             "helper_stub_" #name ":\n"                                                             \
             "    movq 8(%rdi), %rax\n"                                                             \
@@ -40,7 +40,7 @@ WASM_HELPERS(X)
 #undef X
 
 const uintptr_t target_helper_stubs[WASM_HELPER_COUNT] = {
-#define X(name) (uintptr_t)helper_stub_##name,
+#define X(name) (uintptr_t) helper_stub_##name,
     WASM_HELPERS(X)
 #undef X
 };

@@ -29,8 +29,6 @@ enum { ENTRY_LOCALS = 24, MXCSR = 8, DEFAULT_MXCSR = 0x1f80 };
 /* The end of every entry thunk; eax is the answer. */
 static void entry_leave(struct code_buffer *out)
 {
-    struct x86_mem m = at(RSP, MXCSR);
-    x86_rm(out, X86(0, 1, ae), 2, &m); /* ldmxcsr */
     x86_alu_imm(out, 8, ALU_ADD, RSP, ENTRY_LOCALS);
     for (unsigned k = sizeof entry_saves; k-- > 0;)
         x86_pop(out, entry_saves[k]);
@@ -61,19 +59,19 @@ static unsigned scratch_for(uint8_t type)
     return type_is_xmm(type) ? 15 : RAX;
 }
 
-/* rbx: slots, rbp: the C stack, r12: func. */
+/* rbx: arguments, r13: results, rbp: the C stack, r12: func. */
 static bool entry_thunk(const struct ir_signature *s, struct code_buffer *out)
 {
     for (unsigned k = 0; k < sizeof entry_saves; k++)
         x86_push(out, entry_saves[k]);
     x86_alu_imm(out, 8, ALU_SUB, RSP, ENTRY_LOCALS);
+    /* Reading MXCSR to restore it would cost more than the rest of a crossing. */
     struct x86_mem m = at(RSP, MXCSR);
-    x86_rm(out, X86(0, 1, ae), 3, &m); /* stmxcsr */
-    m = at(RSP, MXCSR + 4);
     x86_rm(out, X86(0, 0, c7), 0, &m);
     x86_u32(out, DEFAULT_MXCSR);
-    x86_rm(out, X86(0, 1, ae), 2, &m);
+    x86_rm(out, X86(0, 1, ae), 2, &m); /* ldmxcsr */
     x86_mov(out, 8, RBX, RSI);
+    x86_mov(out, 8, R13, RCX);
     x86_mov(out, 8, R12, RDI);
     x86_load(out, 8, R15, RDI, OFFSET(wasm_func, owner));
     x86_load(out, 8, R14, R15, OFFSET(wasm_instance, memory0));
@@ -122,11 +120,11 @@ static bool entry_thunk(const struct ir_signature *s, struct code_buffer *out)
             if (!x86_reserve(out, X86_MAX_STEP))
                 return false;
             if (pass == 0 && where < ARG_STACK) {
-                slot_access(out, type, hw(where), RBX, (int32_t)(i * 16), true);
+                slot_access(out, type, hw(where), R13, (int32_t)(i * 16), true);
             } else if (pass == 1 && where >= ARG_STACK) {
                 slot_access(out, type, scratch_for(type), RSP,
                             (int32_t)(abi_param_bytes(s) + (where - ARG_STACK)), false);
-                slot_access(out, type, scratch_for(type), RBX, (int32_t)(i * 16), true);
+                slot_access(out, type, scratch_for(type), R13, (int32_t)(i * 16), true);
             }
         }
     }
@@ -165,8 +163,7 @@ static bool foreign_thunk(const struct ir_signature *s, struct code_buffer *out,
         return false;
     x86_call_mem(out, RAX, OFFSET(wasm_func, code));
     code_site_add(out, 0);
-    if (!copy_area(out, params, *frame + 8 + params, results) ||
-        !x86_reserve(out, X86_MAX_STEP))
+    if (!copy_area(out, params, *frame + 8 + params, results) || !x86_reserve(out, X86_MAX_STEP))
         return false;
     x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)(area + 8));
     x86_pop(out, R15);
