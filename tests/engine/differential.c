@@ -1,6 +1,6 @@
-/* Calls every exported function of a module in order and prints what each gives, for comparison with
- * what another engine prints (differential.mjs). Imported functions print their arguments. NaNs print
- * alike, whatever their bits. */
+/* Calls every exported function of a module in order and prints what each gives, for comparison
+ * with what another engine prints (differential.mjs). Imported functions print their arguments.
+ * NaNs print alike, whatever their bits. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Dead code: marks what effects and terminators need, removes the rest. A load that nobody uses stays:
- * it may trap. */
+/* Dead code: marks what effects and terminators need, removes the rest. A load that nobody uses
+ * stays: it may trap. */
 #include "opt/passes.h"
 #include "host.h"
 

@@ -28,8 +28,7 @@ ir_ref fold_const(struct ir_func *f, ir_ref where, uint8_t type, uint64_t value)
     return k;
 }
 
-ir_ref fold_binary(struct ir_func *f, ir_ref where, enum ir_op op, uint8_t type, ir_ref a,
-                   ir_ref b)
+ir_ref fold_binary(struct ir_func *f, ir_ref where, enum ir_op op, uint8_t type, ir_ref a, ir_ref b)
 {
     ir_ref r = ir_insert_before(f, where, op, type);
     f->ins[r].a = a;
@@ -77,12 +76,14 @@ static bool evaluate(struct ir_ins *ins, int64_t s, int64_t t, bool is_64)
     case IR_LE_U: r = u <= v; break;
     case IR_GE_S: r = s >= t; break;
     case IR_GE_U: r = u >= v; break;
-    case IR_DIV_U: case IR_REM_U:
+    case IR_DIV_U:
+    case IR_REM_U:
         if (!v)
             return false;
         r = ins->op == IR_DIV_U ? u / v : u % v;
         break;
-    case IR_DIV_S: case IR_REM_S:
+    case IR_DIV_S:
+    case IR_REM_S:
         if (!t || (t == -1 && s == lowest))
             return false;
         r = (uint64_t)(ins->op == IR_DIV_S ? s / t : s % t);
@@ -110,9 +111,24 @@ uint64_t fold_limit(const struct ir_func *f, ir_ref ref)
     case IR_SHR_U:
         return opt_const(f, ins->b, &k) ? all >> (k & (ins->type == IR_I32 ? 31 : 63)) : all;
     case IR_ZEXT: return UINT32_MAX;
-    case IR_EQZ: case IR_EQ: case IR_NE: case IR_LT_S: case IR_LT_U: case IR_GT_S: case IR_GT_U:
-    case IR_LE_S: case IR_LE_U: case IR_GE_S: case IR_GE_U: case IR_FEQ: case IR_FNE: case IR_FLT:
-    case IR_FGT: case IR_FLE: case IR_FGE: case IR_REF_IS_NULL: return 1;
+    case IR_EQZ:
+    case IR_EQ:
+    case IR_NE:
+    case IR_LT_S:
+    case IR_LT_U:
+    case IR_GT_S:
+    case IR_GT_U:
+    case IR_LE_S:
+    case IR_LE_U:
+    case IR_GE_S:
+    case IR_GE_U:
+    case IR_FEQ:
+    case IR_FNE:
+    case IR_FLT:
+    case IR_FGT:
+    case IR_FLE:
+    case IR_FGE:
+    case IR_REF_IS_NULL: return 1;
     default: return all;
     }
 }
@@ -194,7 +210,11 @@ static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
         else if (!(u & (u - 1)))
             become(f, r, IR_SHL, ins->a, (uint64_t)__builtin_ctzll(u));
         return;
-    case IR_SHL: case IR_SHR_S: case IR_SHR_U: case IR_ROTL: case IR_ROTR:
+    case IR_SHL:
+    case IR_SHR_S:
+    case IR_SHR_U:
+    case IR_ROTL:
+    case IR_ROTR:
         if (!(k & mask)) {
             to_copy(ins, ins->a);
             return;
@@ -233,7 +253,10 @@ static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
         if (!k)
             to_const(ins, 1);
         return;
-    case IR_DIV_U: case IR_DIV_S: case IR_REM_U: case IR_REM_S:
+    case IR_DIV_U:
+    case IR_DIV_S:
+    case IR_REM_U:
+    case IR_REM_S:
         if (k)
             fold_division(f, r, k, is_64);
         return;
@@ -245,11 +268,20 @@ static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
 static void with_itself(struct ir_ins *ins)
 {
     switch (ins->op) {
-    case IR_SUB: case IR_XOR: case IR_NE: case IR_LT_S: case IR_LT_U: case IR_GT_S: case IR_GT_U:
-        to_const(ins, 0);
-        return;
-    case IR_AND: case IR_OR: to_copy(ins, ins->a); return;
-    case IR_EQ: case IR_LE_S: case IR_LE_U: case IR_GE_S: case IR_GE_U: to_const(ins, 1); return;
+    case IR_SUB:
+    case IR_XOR:
+    case IR_NE:
+    case IR_LT_S:
+    case IR_LT_U:
+    case IR_GT_S:
+    case IR_GT_U: to_const(ins, 0); return;
+    case IR_AND:
+    case IR_OR: to_copy(ins, ins->a); return;
+    case IR_EQ:
+    case IR_LE_S:
+    case IR_LE_U:
+    case IR_GE_S:
+    case IR_GE_U: to_const(ins, 1); return;
     default: return;
     }
 }
@@ -286,9 +318,16 @@ static void fold_binary_ins(struct ir_func *f, ir_ref r)
         return;
     if (left && !right) {
         static const uint8_t swapped[] = {
-            [IR_LT_S - IR_EQ] = IR_GT_S, [IR_LT_U - IR_EQ] = IR_GT_U, [IR_GT_S - IR_EQ] = IR_LT_S,
-            [IR_GT_U - IR_EQ] = IR_LT_U, [IR_LE_S - IR_EQ] = IR_GE_S, [IR_LE_U - IR_EQ] = IR_GE_U,
-            [IR_GE_S - IR_EQ] = IR_LE_S, [IR_GE_U - IR_EQ] = IR_LE_U, [0] = IR_EQ, [1] = IR_NE,
+            [IR_LT_S - IR_EQ] = IR_GT_S,
+            [IR_LT_U - IR_EQ] = IR_GT_U,
+            [IR_GT_S - IR_EQ] = IR_LT_S,
+            [IR_GT_U - IR_EQ] = IR_LT_U,
+            [IR_LE_S - IR_EQ] = IR_GE_S,
+            [IR_LE_U - IR_EQ] = IR_GE_U,
+            [IR_GE_S - IR_EQ] = IR_LE_S,
+            [IR_GE_U - IR_EQ] = IR_LE_U,
+            [0] = IR_EQ,
+            [1] = IR_NE,
         };
         bool compare = ins->op >= IR_EQ && ins->op <= IR_GE_U;
         if (ir_op_info[ins->op].flags & IR_C || compare) {
@@ -322,7 +361,8 @@ static void fold_unary(struct ir_func *f, ir_ref r)
         uint64_t u = is_64 ? (uint64_t)k : (uint32_t)k;
         switch (ins->op) {
         case IR_EQZ: to_const(ins, !k); return;
-        case IR_WRAP: case IR_ZEXT: to_const(ins, (uint32_t)k); return;
+        case IR_WRAP:
+        case IR_ZEXT: to_const(ins, (uint32_t)k); return;
         case IR_SEXT: to_const(ins, (uint64_t)(int64_t)(int32_t)k); return;
         case IR_EXT8: to_const(ins, (uint64_t)(int64_t)(int8_t)k); return;
         case IR_EXT16: to_const(ins, (uint64_t)(int64_t)(int16_t)k); return;
@@ -353,7 +393,8 @@ static void fold_unary(struct ir_func *f, ir_ref r)
         if (a->op == IR_ZEXT || a->op == IR_SEXT)
             to_copy(ins, a->a);
         return;
-    case IR_EXT8: case IR_EXT16:
+    case IR_EXT8:
+    case IR_EXT16:
         if (a->op == ins->op)
             to_copy(ins, ins->a);
         return;

@@ -1,4 +1,5 @@
-/* Division by constants without division (Hacker's Delight, chapter 10; Granlund and Montgomery). */
+/* Division by constants without division (Hacker's Delight, chapter 10; Granlund and Montgomery).
+ */
 #include "opt/fold.h"
 
 static void become(struct ir_func *f, ir_ref r, enum ir_op op, ir_ref a, ir_ref b)
@@ -68,7 +69,7 @@ static void unsigned_32(struct ir_func *f, ir_ref r, uint32_t k)
 {
     ir_ref x = f->ins[r].a;
     bool rem = f->ins[r].op == IR_REM_U;
-    unsigned n = 32 - (unsigned)__builtin_clz(k - 1); /* ceil(log2 k) */
+    unsigned n = 32 - (unsigned)__builtin_clz(k - 1);          /* ceil(log2 k) */
     uint64_t magic = ((((uint64_t)1 << n) - k) << 32) / k + 1; /* below 2^32, plus 2^32 */
     ir_ref wide = convert(f, r, IR_ZEXT, IR_I64, x), q;
     /* A magic number that is even needs no extra bit. */

@@ -1,6 +1,6 @@
 /* Global value numbering: a computation that a dominating block has done already, on the same
- * operands, becomes a copy of that one. Also divisions and truncations: had they trapped, the second
- * would not be reached. */
+ * operands, becomes a copy of that one. Also divisions and truncations: had they trapped, the
+ * second would not be reached. */
 #include "opt/passes.h"
 #include "host.h"
 #include "ir/dominators.h"

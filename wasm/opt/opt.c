@@ -8,9 +8,8 @@ static const struct opt_pass {
     const char *name;
     bool (*run)(struct ir_func *f); /* false: out of memory */
 } passes[] = {
-    {"fold", opt_fold},
-    {"gvn", opt_gvn},
-    {"dce", opt_dce},
+    {"fold", opt_fold},     {"branch", opt_branch}, {"gvn", opt_gvn},
+    {"memory", opt_memory}, {"licm", opt_licm},     {"dce", opt_dce},
 };
 
 /* Whether NAME is in the comma-separated LIST. */

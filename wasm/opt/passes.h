@@ -1,6 +1,6 @@
-/* The optimiser's passes, one file each. All keep the function ir_verify()-clean, take time linear or
- * nearly so, and need the analyses (ir_analyse) up to date, which those that change the control flow
- * renew. false: out of memory. */
+/* The optimiser's passes, one file each. All keep the function ir_verify()-clean, take time linear
+ * or nearly so, and need the analyses (ir_analyse) up to date, which those that change the control
+ * flow renew. false: out of memory. */
 #ifndef QUINCE_OPT_PASSES_H
 #define QUINCE_OPT_PASSES_H
 

@@ -46,12 +46,44 @@ void target_compiler_free(struct target_compiler *c)
     if (!c)
         return;
 #define FREE(v) wasm_host_free(c->v.data)
-    FREE(values); FREE(counts); FREE(effects); FREE(folded); FREE(order); FREE(place);
-    FREE(group); FREE(groups); FREE(ins); FREE(blocks); FREE(targets); FREE(args); FREE(vregs);
-    FREE(live); FREE(live_place); FREE(use_nodes); FREE(uses); FREE(ranges); FREE(intervals);
-    FREE(clobbers); FREE(heap); FREE(work); FREE(defs); FREE(stamps); FREE(reach); FREE(sort);
-    FREE(moves); FREE(block_of); FREE(labels); FREE(fixups); FREE(stubs); FREE(pool);
-    FREE(pool_uses); FREE(tables); FREE(forward); FREE(pmoves); FREE(readers); FREE(writers);
+    FREE(values);
+    FREE(counts);
+    FREE(effects);
+    FREE(folded);
+    FREE(order);
+    FREE(place);
+    FREE(group);
+    FREE(groups);
+    FREE(ins);
+    FREE(blocks);
+    FREE(targets);
+    FREE(args);
+    FREE(vregs);
+    FREE(live);
+    FREE(live_place);
+    FREE(use_nodes);
+    FREE(uses);
+    FREE(ranges);
+    FREE(intervals);
+    FREE(clobbers);
+    FREE(heap);
+    FREE(work);
+    FREE(defs);
+    FREE(stamps);
+    FREE(reach);
+    FREE(sort);
+    FREE(moves);
+    FREE(block_of);
+    FREE(labels);
+    FREE(fixups);
+    FREE(stubs);
+    FREE(pool);
+    FREE(pool_uses);
+    FREE(tables);
+    FREE(forward);
+    FREE(pmoves);
+    FREE(readers);
+    FREE(writers);
 #undef FREE
     for (unsigned r = 0; r < REG_COUNT; r++)
         wasm_host_free(c->fixed[r].data);

@@ -93,8 +93,17 @@ bool flags_live(struct target_compiler *c, uint32_t i)
 {
     for (uint32_t k = i + 1; k < c->ins.count && k < i + 8; k++) {
         switch (c->ins.data[k].op) {
-        case M_JCC: case M_SETCC: case M_CMOV: case M_FSELECT: case M_TRAP_IF: return true;
-        case M_MOV: case M_MOVZX32: case M_CONST: case M_FCONST: case M_LOAD: case M_STORE:
+        case M_JCC:
+        case M_SETCC:
+        case M_CMOV:
+        case M_FSELECT:
+        case M_TRAP_IF: return true;
+        case M_MOV:
+        case M_MOVZX32:
+        case M_CONST:
+        case M_FCONST:
+        case M_LOAD:
+        case M_STORE:
         case M_LEA: continue;
         default: return false;
         }
@@ -269,8 +278,7 @@ static void emit_data(struct target_compiler *c)
             if (size == 16)
                 x86_u64(out, e->high);
             for (uint32_t u = e->uses; u; u = c->pool_uses.data[u].next)
-                x86_patch_near(out, c->pool_uses.data[u].field,
-                               at - c->pool_uses.data[u].trail);
+                x86_patch_near(out, c->pool_uses.data[u].field, at - c->pool_uses.data[u].trail);
         }
     }
     for (uint32_t k = 0; k < c->tables.count; k++) {
@@ -320,9 +328,9 @@ static void emit_block(struct target_compiler *c, uint32_t b)
             struct jump_table table = {0, b};
             vec_push(c, c->tables, table);
         }
-        bool merge = i + 1 < block->end &&
-                     (c->next_move == c->moves.count ||
-                      c->moves.data[c->next_move].key >> 2 > 2 * ((uint64_t)i + 1));
+        bool merge =
+            i + 1 < block->end && (c->next_move == c->moves.count ||
+                                   c->moves.data[c->next_move].key >> 2 > 2 * ((uint64_t)i + 1));
         i += emit_ins(c, i, merge);
     }
 }
@@ -345,8 +353,7 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
     align(out, 16, false);
     c->start = (uint32_t)out->size;
     emit_prologue(c);
-    uint32_t incoming = abi_param_bytes(c->f->signature) +
-                        abi_result_bytes(c->f->signature);
+    uint32_t incoming = abi_param_bytes(c->f->signature) + abi_result_bytes(c->f->signature);
     uint32_t words = PLACE_STACK + (c->frame + incoming) / 8 + 8;
     if (!vec_reserve(c, c->readers, words) || !vec_reserve(c, c->writers, words))
         return false;

@@ -26,7 +26,8 @@ static bool merge_add(struct target_compiler *c, uint32_t i)
 {
     const struct mins *m = &c->ins.data[i], *add = m + 1;
     if (add->op != M_ALU || add->dst != m->dst || add->size != m->size ||
-        (add->sub != ALU_ADD && add->sub != ALU_SUB) || add->form > B_IMM || add->b == m->a || flags_live(c, i + 1))
+        (add->sub != ALU_ADD && add->sub != ALU_SUB) || add->form > B_IMM || add->b == m->a ||
+        flags_live(c, i + 1))
         return false;
     if (m->a < FIRST_VREG || vreg_at(c, m->a)->constant || m->dst < FIRST_VREG)
         return false;
@@ -70,9 +71,10 @@ static void emit_mov(struct target_compiler *c, uint32_t i)
 static void emit_load(struct target_compiler *c, uint32_t i)
 {
     static const uint32_t ops[] = {
-        [IR_S8] = X86(0, 1, be),   [IR_U8] = X86(0, 1, b6),          [IR_S16] = X86(0, 1, bf),
-        [IR_U16] = X86(0, 1, b7),  [IR_S32] = X86(0, 0, 63),         [IR_U32] = X86(0, 0, 8b),
-        [IR_64] = X86(0, 0, 8b) | X86_W, [IR_ACCESS_F32] = X86(f3, 1, 10),
+        [IR_S8] = X86(0, 1, be),          [IR_U8] = X86(0, 1, b6),
+        [IR_S16] = X86(0, 1, bf),         [IR_U16] = X86(0, 1, b7),
+        [IR_S32] = X86(0, 0, 63),         [IR_U32] = X86(0, 0, 8b),
+        [IR_64] = X86(0, 0, 8b) | X86_W,  [IR_ACCESS_F32] = X86(f3, 1, 10),
         [IR_ACCESS_F64] = X86(f2, 1, 10), [IR_128] = X86(0, 1, 10),
     };
     const struct mins *m = &c->ins.data[i];
@@ -103,8 +105,12 @@ static void mem_reg(struct target_compiler *c, uint32_t i, uint32_t op, unsigned
     int32_t imm = (int32_t)m->imm;
     bool narrow = short_imm && m->size > 1 && imm >= -128 && imm <= 127;
     if (short_imm)
-        x86_rm(c->out, (m->size == 1 ? 0x80u : narrow ? 0x83u : 0x81u) | wide(m->size), digit,
-               &mem);
+        x86_rm(c->out,
+               (m->size == 1 ? 0x80u
+                : narrow     ? 0x83u
+                             : 0x81u) |
+                   wide(m->size),
+               digit, &mem);
     else
         x86_rm(c->out, (m->size == 1 ? 0xc6u : 0xc7u) | wide(m->size), digit, &mem);
     if (m->size == 1 || narrow)
@@ -118,7 +124,7 @@ static void mem_reg(struct target_compiler *c, uint32_t i, uint32_t op, unsigned
 static void emit_store(struct target_compiler *c, uint32_t i)
 {
     const struct mins *m = &c->ins.data[i];
-    uint32_t op = m->sub == IR_ACCESS_F32 ? X86(f3, 1, 11)
+    uint32_t op = m->sub == IR_ACCESS_F32   ? X86(f3, 1, 11)
                   : m->sub == IR_ACCESS_F64 ? X86(f2, 1, 11)
                   : m->sub == IR_128        ? X86(0, 1, 11)
                                             : 0;
@@ -182,8 +188,9 @@ static void emit_bits(struct target_compiler *c, uint32_t i)
 static void emit_extend(struct target_compiler *c, uint32_t i)
 {
     const struct mins *m = &c->ins.data[i];
-    uint32_t op = m->sub == 1 ? X86(0, 1, be) | X86_RBYTE : m->sub == 2 ? X86(0, 1, bf)
-                                                                       : X86(0, 0, 63);
+    uint32_t op = m->sub == 1   ? X86(0, 1, be) | X86_RBYTE
+                  : m->sub == 2 ? X86(0, 1, bf)
+                                : X86(0, 0, 63);
     emit_rb(c, m, i, op | wide(m->size), reg_def(c, m->dst, i), 0);
 }
 
@@ -386,7 +393,8 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
     case M_LEA: emit_lea(c, i); break;
     case M_ALU: emit_alu(c, i); break;
     case M_ALU_STORE: mem_reg(c, i, m->sub << 3 | 1u, m->sub, true); break;
-    case M_CMP: case M_TEST:
+    case M_CMP:
+    case M_TEST:
         if (merge)
             zero_for_setcc(c, i);
         emit_compare(c, i);
@@ -413,15 +421,19 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
             x86_u32(out, (uint32_t)k);
         break;
     }
-    case M_SHIFT: case M_SHIFT_CL: emit_shift(c, i); break;
+    case M_SHIFT:
+    case M_SHIFT_CL: emit_shift(c, i); break;
     case M_SHIFTX:
-        emit_vex(c, i, m->sub == 4   ? X86(66, 2, f7)
-                       : m->sub == 5 ? X86(f2, 2, f7)
-                                     : X86(f3, 2, f7));
+        emit_vex(c, i,
+                 m->sub == 4   ? X86(66, 2, f7)
+                 : m->sub == 5 ? X86(f2, 2, f7)
+                               : X86(f3, 2, f7));
         break;
     case M_RORX: emit_vex(c, i, X86(f2, 3, f0)); break;
     case M_ANDN: emit_vex(c, i, X86(0, 2, f2)); break;
-    case M_NEG: case M_NOT: case M_BSWAP: emit_unary(c, i); break;
+    case M_NEG:
+    case M_NOT:
+    case M_BSWAP: emit_unary(c, i); break;
     case M_BITS: emit_bits(c, i); break;
     case M_SEXT: emit_extend(c, i); break;
     case M_DIV: emit_div(c, i); break;
@@ -447,9 +459,12 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
         stub->trap = (uint32_t)m->imm;
         break;
     }
-    case M_RET: case M_FUNC: case M_CALL: case M_CALL_IMPORT: case M_CALL_HELPER: case M_CALL_RDI:
-        emit_call(c, i);
-        break;
+    case M_RET:
+    case M_FUNC:
+    case M_CALL:
+    case M_CALL_IMPORT:
+    case M_CALL_HELPER:
+    case M_CALL_RDI: emit_call(c, i); break;
     default: emit_sse(c, i); break;
     }
     return 1;

@@ -18,15 +18,21 @@ static struct x86_mem stack_mem(uint32_t place)
 static void load_xmm(struct target_compiler *c, unsigned reg, const struct x86_mem *m,
                      unsigned size)
 {
-    x86_rm(c->out, size == 16 ? X86(0, 1, 10) : size == 8 ? X86(f2, 1, 10) : X86(f3, 1, 10), reg,
-           m);
+    x86_rm(c->out,
+           size == 16  ? X86(0, 1, 10)
+           : size == 8 ? X86(f2, 1, 10)
+                       : X86(f3, 1, 10),
+           reg, m);
 }
 
 static void store_xmm(struct target_compiler *c, unsigned reg, const struct x86_mem *m,
                       unsigned size)
 {
-    x86_rm(c->out, size == 16 ? X86(0, 1, 11) : size == 8 ? X86(f2, 1, 11) : X86(f3, 1, 11), reg,
-           m);
+    x86_rm(c->out,
+           size == 16  ? X86(0, 1, 11)
+           : size == 8 ? X86(f2, 1, 11)
+                       : X86(f3, 1, 11),
+           reg, m);
 }
 
 /* General registers are spilled whole, so that a zero-extended i32 may be read as an i64. */

@@ -148,7 +148,8 @@ void emit_sse(struct target_compiler *c, uint32_t i)
         emit_rb(c, m, i, m->size == 4 ? X86(0, 1, 2e) : X86(66, 1, 2e), a, 0);
         break;
     }
-    case M_GPR_TO_XMM: case M_XMM_TO_GPR: emit_crossing(c, i); break;
+    case M_GPR_TO_XMM:
+    case M_XMM_TO_GPR: emit_crossing(c, i); break;
     case M_FMINMAX: emit_minmax(c, i); break;
     case M_TRUNC: emit_trunc(c, i); break;
     case M_CONVERT_U64: emit_convert_u64(c, i); break;

@@ -1,7 +1,7 @@
 /* Liveness: where each virtual register lives, as ranges of positions, which are live at the start
  * of which block, and where real registers are taken. Each register's life is found by walking from
- * its uses up to its definition, so the time is that of the answer's size, whatever the shape of the
- * control flow. */
+ * its uses up to its definition, so the time is that of the answer's size, whatever the shape of
+ * the control flow. */
 #include "target/x86_64/mir.h"
 
 #include <string.h>
@@ -94,7 +94,9 @@ static void scan_defs(struct target_compiler *c)
                 fix(c, R_RAX, written[R_RAX], 2 * i + 1);
                 fix(c, R_RDI, written[R_RDI], 2 * i + 1);
                 /* fallthrough */
-            case M_CALL: case M_CALL_IMPORT: case M_CALL_HELPER:
+            case M_CALL:
+            case M_CALL_IMPORT:
+            case M_CALL_HELPER:
                 vec_push(c, c->clobbers, 2 * i + 1);
                 written[R_RAX] = written[R_RDX] = 2 * i + 1;
                 written[R_XMM0] = written[R_XMM0 + 1] = 2 * i + 1;

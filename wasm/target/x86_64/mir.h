@@ -1,23 +1,39 @@
 /* Machine IR: x86 instructions over virtual registers, in the order of the code to be. Selection
  * (select*.c) makes it, liveness (live.c) and register allocation (regalloc.c, resolve.c) annotate
- * it, emission (emit*.c) turns it into bytes. Also the compiler's scratch memory, which is kept from
- * function to function.
+ * it, emission (emit*.c) turns it into bytes. Also the compiler's scratch memory, which is kept
+ * from function to function.
  *
  * Positions: instruction i reads its operands at 2i and writes its results at 2i + 1. Virtual
  * registers are in SSA form but for results that must share a register with an operand ("modify"):
- * those are copied first and then modified by the very next instructions, never across a block's end. */
+ * those are copied first and then modified by the very next instructions, never across a block's
+ * end. */
 #ifndef QUINCE_X86_MIR_H
 #define QUINCE_X86_MIR_H
 
 #include "target/x86_64/encode.h"
 
-/* Registers: 0 none, 1…16 general purpose, 17…32 xmm, from FIRST_VREG on virtual ones. r14, r15, rsp
- * have fixed roles (abi.h); xmm15 is the scratch of parallel moves and of instruction sequences. */
+/* Registers: 0 none, 1…16 general purpose, 17…32 xmm, from FIRST_VREG on virtual ones. r14, r15,
+ * rsp have fixed roles (abi.h); xmm15 is the scratch of parallel moves and of instruction
+ * sequences. */
 typedef uint32_t mreg;
 enum {
     R_NONE = 0,
-    R_RAX = 1 + RAX, R_RCX, R_RDX, R_RBX, R_RSP, R_RBP, R_RSI, R_RDI,
-    R_R8, R_R9, R_R10, R_R11, R_R12, R_R13, R_R14, R_R15,
+    R_RAX = 1 + RAX,
+    R_RCX,
+    R_RDX,
+    R_RBX,
+    R_RSP,
+    R_RBP,
+    R_RSI,
+    R_RDI,
+    R_R8,
+    R_R9,
+    R_R10,
+    R_R11,
+    R_R12,
+    R_R13,
+    R_R14,
+    R_R15,
     R_XMM0,
     R_XMM15 = R_XMM0 + 15,
     REG_COUNT,
@@ -42,50 +58,46 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
 /* X(name, dst, a, b). Memory operands (base, index) are USE_REG always. t is a temporary. */
 #define MOPS(X)                                                                                    \
     X(NOP, NONE, NONE, NONE)                                                                       \
-    X(MOV, LATE, ANY, NONE)        /* dst = a; either may be a physical register */                \
-    X(MOVZX32, LATE, MEM, NONE)    /* dst = zero-extended low half of a */                         \
-    X(CONST, LATE, NONE, NONE)     /* dst = imm */                                                 \
-    X(FCONST, LATE, NONE, NONE)    /* dst = imm as float bits */                                   \
-    X(LOAD, LATE, NONE, NONE)      /* dst = [mem], sub: enum ir_access, size: of the result */     \
-    X(STORE, NONE, NONE, REG)      /* [mem] = b or imm, sub: enum ir_access */                     \
+    X(MOV, LATE, ANY, NONE)     /* dst = a; either may be a physical register */                   \
+    X(MOVZX32, LATE, MEM, NONE) /* dst = zero-extended low half of a */                            \
+    X(CONST, LATE, NONE, NONE)  /* dst = imm */                                                    \
+    X(FCONST, LATE, NONE, NONE) /* dst = imm as float bits */                                      \
+    X(LOAD, LATE, NONE, NONE)   /* dst = [mem], sub: enum ir_access, size: of the result */        \
+    X(STORE, NONE, NONE, REG)   /* [mem] = b or imm, sub: enum ir_access */                        \
     X(LEA, LATE, NONE, NONE)                                                                       \
-    X(ALU, MODIFY, NONE, MEM)      /* sub: enum x86_alu; dst op= b, imm or [mem] */                \
-    X(ALU_STORE, NONE, NONE, REG)  /* [mem] op= b or imm */                                        \
-    X(CMP, NONE, REG, MEM) X(TEST, NONE, REG, MEM)                                                 \
-    X(CMP_MEM, NONE, NONE, REG)    /* [mem] with b or imm; size 1, 2, 4, 8 */                      \
-    X(IMUL, MODIFY, NONE, MEM)                                                                     \
-    X(IMUL3, LATE, NONE, MEM)      /* dst = b * imm */                                             \
-    X(SHIFT, MODIFY, NONE, NONE)   /* sub: digit; dst by imm */                                    \
-    X(SHIFT_CL, MODIFY, NONE, NONE) /* dst by cl */                                                \
-    X(SHIFTX, LATE, REG, MEM)      /* BMI2: dst = b by a */                                        \
-    X(RORX, LATE, NONE, MEM)       /* BMI2: dst = b rotated right by imm */                        \
-    X(ANDN, LATE, REG, MEM)        /* BMI1: dst = ~a & b */                                        \
-    X(NEG, MODIFY, NONE, NONE) X(NOT, MODIFY, NONE, NONE) X(BSWAP, MODIFY, NONE, NONE)             \
-    X(BITS, LATE, NONE, MEM)       /* dst = popcnt, lzcnt, tzcnt, bsr, bsf b; sub: enum bits_op */  \
-    X(SEXT, LATE, NONE, MEM)       /* dst = sign-extended b, sub: 1, 2, 4 bytes */                 \
-    X(DIV, NONE, NONE, MEM)        /* rdx:rax by b; sub: enum div_op */                            \
-    X(SETCC, LATE, NONE, NONE)     /* sub: condition */                                            \
-    X(CMOV, MODIFY, NONE, MEM)     /* dst = b if sub */                                            \
-    X(FSELECT, MODIFY, NONE, REG)  /* the same for xmm, by a jump */                               \
-    X(SSE, MODIFY, NONE, MEM)      /* list: X86() opcode; dst op= b */                        \
-    X(SSE_UNARY, LATE, NONE, MEM)  /* dst = op b; sub: immediate byte or NO_IMM */                 \
-    X(UCOMIS, NONE, REG, MEM)                                                                      \
-    X(GPR_TO_XMM, LATE, MEM, NONE) X(XMM_TO_GPR, LATE, REG, NONE)                                  \
-    X(FMINMAX, MODIFY, NONE, REG)  /* sub: 1 max */                                                \
-    X(TRUNC, EARLY, REG, TEMP)     /* dst = integer of a; sub: enum trunc_op */                    \
-    X(CONVERT_U64, LATE, REG, TEMP) /* dst xmm = unsigned a */                                     \
-    X(JMP, NONE, NONE, NONE)                                                                       \
-    X(JCC, NONE, NONE, NONE)       /* sub: condition; succ 0 if it holds */                        \
-    X(SWITCH, NONE, REG, TEMP)     /* jump table */                                                \
-    X(RET, NONE, NONE, NONE)       /* list: values and where they go */                            \
-    X(TRAP, NONE, NONE, NONE)      /* imm: enum wasm_trap */                                       \
-    X(TRAP_IF, NONE, NONE, NONE)   /* sub: condition, imm: enum wasm_trap */                       \
-    X(FUNC, NONE, REG, TEMP)       /* call_indirect's checks: rax, rdi = function, code; imm: type, \
-                                      list: table */                                               \
-    X(CALL, NONE, NONE, NONE)      /* list: arguments; imm: function index */                      \
-    X(CALL_IMPORT, NONE, NONE, NONE)                                                               \
-    X(CALL_HELPER, NONE, NONE, NONE)                                                               \
-    X(CALL_RDI, NONE, NONE, NONE)  /* after FUNC */
+    X(ALU, MODIFY, NONE, MEM)     /* sub: enum x86_alu; dst op= b, imm or [mem] */                 \
+    X(ALU_STORE, NONE, NONE, REG) /* [mem] op= b or imm */                                         \
+    X(CMP, NONE, REG, MEM)                                                                         \
+    X(TEST, NONE, REG, MEM) X(CMP_MEM, NONE, NONE, REG) /* [mem] with b or imm; size 1, 2, 4, 8 */ \
+        X(IMUL, MODIFY, NONE, MEM) X(IMUL3, LATE, NONE, MEM) /* dst = b * imm */                   \
+        X(SHIFT, MODIFY, NONE, NONE)                         /* sub: digit; dst by imm */          \
+        X(SHIFT_CL, MODIFY, NONE, NONE)                      /* dst by cl */                       \
+        X(SHIFTX, LATE, REG, MEM)                            /* BMI2: dst = b by a */              \
+        X(RORX, LATE, NONE, MEM) /* BMI2: dst = b rotated right by imm */                          \
+        X(ANDN, LATE, REG, MEM)  /* BMI1: dst = ~a & b */                                          \
+        X(NEG, MODIFY, NONE, NONE) X(NOT, MODIFY, NONE, NONE) X(BSWAP, MODIFY, NONE, NONE) X(      \
+            BITS, LATE, NONE, MEM) /* dst = popcnt, lzcnt, tzcnt, bsr, bsf b; sub: enum bits_op */ \
+        X(SEXT, LATE, NONE, MEM)   /* dst = sign-extended b, sub: 1, 2, 4 bytes */                 \
+        X(DIV, NONE, NONE, MEM)    /* rdx:rax by b; sub: enum div_op */                            \
+        X(SETCC, LATE, NONE, NONE) /* sub: condition */                                            \
+        X(CMOV, MODIFY, NONE, MEM) /* dst = b if sub */                                            \
+        X(FSELECT, MODIFY, NONE, REG) /* the same for xmm, by a jump */                            \
+        X(SSE, MODIFY, NONE, MEM)     /* list: X86() opcode; dst op= b */                          \
+        X(SSE_UNARY, LATE, NONE, MEM) /* dst = op b; sub: immediate byte or NO_IMM */              \
+        X(UCOMIS, NONE, REG, MEM) X(GPR_TO_XMM, LATE, MEM, NONE) X(XMM_TO_GPR, LATE, REG, NONE)    \
+            X(FMINMAX, MODIFY, NONE, REG) /* sub: 1 max */                                         \
+        X(TRUNC, EARLY, REG, TEMP)        /* dst = integer of a; sub: enum trunc_op */             \
+        X(CONVERT_U64, LATE, REG, TEMP)   /* dst xmm = unsigned a */                               \
+        X(JMP, NONE, NONE, NONE) X(JCC, NONE, NONE, NONE) /* sub: condition; succ 0 if it holds */ \
+        X(SWITCH, NONE, REG, TEMP)                        /* jump table */                         \
+        X(RET, NONE, NONE, NONE)                          /* list: values and where they go */     \
+        X(TRAP, NONE, NONE, NONE)                         /* imm: enum wasm_trap */                \
+        X(TRAP_IF, NONE, NONE, NONE) /* sub: condition, imm: enum wasm_trap */                     \
+        X(FUNC, NONE, REG, TEMP)  /* call_indirect's checks: rax, rdi = function, code; imm: type, \
+                                     list: table */                                                \
+        X(CALL, NONE, NONE, NONE) /* list: arguments; imm: function index */                       \
+        X(CALL_IMPORT, NONE, NONE, NONE) X(CALL_HELPER, NONE, NONE, NONE)                          \
+            X(CALL_RDI, NONE, NONE, NONE) /* after FUNC */
 
 #define USE_TEMP 4
 #define NO_IMM   0xff
@@ -93,7 +105,7 @@ enum mop {
 #define X(name, dst, a, b) M_##name,
     MOPS(X)
 #undef X
-    MOP_COUNT
+        MOP_COUNT
 };
 struct mop_info {
     uint8_t dst, a, b;
@@ -124,7 +136,7 @@ struct mins {
     mreg base, index;
     int32_t disp;
     union {
-        uint64_t imm;  /* B_POOL: number of the pool entry */
+        uint64_t imm; /* B_POOL: number of the pool entry */
         uint32_t func;
     };
     uint32_t list, count; /* range of margs; SSE: the opcode; FUNC: the table */
@@ -133,18 +145,19 @@ struct mins {
 
 /* An argument, a result or a phi operand on its way: VALUE goes to WHERE. */
 struct marg {
-    mreg value;     /* may be a constant */
-    uint32_t where; /* register, or ARG_STACK + byte offset from rsp, ARG_INCOMING + …, or the phi */
+    mreg value; /* may be a constant */
+    uint32_t
+        where; /* register, or ARG_STACK + byte offset from rsp, ARG_INCOMING + …, or the phi */
 };
 #define ARG_STACK    0x40000000u
 #define ARG_INCOMING 0x80000000u
 
 /* Blocks in layout order. */
 struct mblock {
-    uint32_t first, end;    /* instructions */
+    uint32_t first, end;        /* instructions */
     uint32_t succs, succ_count; /* range of c->targets: numbers in layout order */
     uint32_t preds, pred_count;
-    uint32_t phis, phi_count; /* margs: operands of the only successor's phis (WHERE: the phi) */
+    uint32_t phis, phi_count;  /* margs: operands of the only successor's phis (WHERE: the phi) */
     uint32_t live, live_count; /* range of c->live: virtual registers live at the start */
     uint32_t ir;
     uint16_t depth;
@@ -152,21 +165,21 @@ struct mblock {
 };
 
 struct vreg {
-    uint8_t xmm, size; /* class; bytes to move and to spill: 4, 8, 16 */
-    bool constant;     /* no register: IMM is materialised wherever a move needs it */
-    bool incoming;     /* lives in an incoming stack slot from the start: at SLOT */
-    uint8_t last_reg;  /* that its latest part in a register had */
-    uint8_t group_reg; /* of a phi group leader: register its members should share */
+    uint8_t xmm, size;  /* class; bytes to move and to spill: 4, 8, 16 */
+    bool constant;      /* no register: IMM is materialised wherever a move needs it */
+    bool incoming;      /* lives in an incoming stack slot from the start: at SLOT */
+    uint8_t last_reg;   /* that its latest part in a register had */
+    uint8_t group_reg;  /* of a phi group leader: register its members should share */
     uint32_t phi_group; /* towards the leader; itself if it is one */
-    mreg hint, hint2;  /* registers, real or virtual, it would like to share */
-    uint32_t interval; /* first one, 0: never live */
-    uint32_t current;  /* while walking in order */
-    uint32_t uses;     /* head of the use list while collecting; then unused */
-    int32_t slot;      /* offset of the spill slot, -1 none */
-    uint32_t def;      /* position of the last write of the definition */
+    mreg hint, hint2;   /* registers, real or virtual, it would like to share */
+    uint32_t interval;  /* first one, 0: never live */
+    uint32_t current;   /* while walking in order */
+    uint32_t uses;      /* head of the use list while collecting; then unused */
+    int32_t slot;       /* offset of the spill slot, -1 none */
+    uint32_t def;       /* position of the last write of the definition */
     uint32_t start, end;
-    bool in_memory;    /* some of the time */
-    bool store_each;   /* stored where it goes to memory, not at its definition */
+    bool in_memory;      /* some of the time */
+    bool store_each;     /* stored where it goes to memory, not at its definition */
     uint32_t group_slot; /* of a phi group leader: slot its members should share, plus 1 */
     uint64_t store_cost;
     uint64_t imm;
@@ -177,8 +190,8 @@ struct range {
 };
 struct use {
     uint32_t pos;
-    uint8_t kind;  /* enum use_kind */
-    uint8_t hint;  /* physical register */
+    uint8_t kind; /* enum use_kind */
+    uint8_t hint; /* physical register */
     uint16_t depth;
     uint32_t next;
 };
@@ -217,14 +230,14 @@ struct target_compiler {
     struct code_buffer *out;
     bool failed;
     void *grown; /* result of the last growth */
-    bool cheap; /* huge function: no holes in live ranges */
+    bool cheap;  /* huge function: no holes in live ranges */
 
     /* selection */
-    VEC(uint32_t) values;   /* of IR instructions: virtual register, 0 none yet */
-    VEC(uint32_t) counts;   /* of IR instructions: number of uses */
-    VEC(uint32_t) effects;  /* of IR instructions: side effects before it in its block */
-    VEC(uint32_t) folded;   /* of IR instructions: bit set of loads that another one took in */
-    ir_block_ref block;     /* under selection, and its number in layout order */
+    VEC(uint32_t) values;  /* of IR instructions: virtual register, 0 none yet */
+    VEC(uint32_t) counts;  /* of IR instructions: number of uses */
+    VEC(uint32_t) effects; /* of IR instructions: side effects before it in its block */
+    VEC(uint32_t) folded;  /* of IR instructions: bit set of loads that another one took in */
+    ir_block_ref block;    /* under selection, and its number in layout order */
     uint32_t current, level, pos;
     VEC(uint32_t) order;    /* IR blocks in layout order */
     VEC(uint32_t) place;    /* of IR blocks: number in layout order */
@@ -232,7 +245,7 @@ struct target_compiler {
     VEC(uint32_t) groups;   /* starts of those */
     VEC(struct mins) ins;
     VEC(struct mblock) blocks;
-    VEC(uint32_t) targets;  /* successors, predecessors, switch tables */
+    VEC(uint32_t) targets; /* successors, predecessors, switch tables */
     VEC(struct marg) args;
     VEC(struct vreg) vregs; /* [0] is number FIRST_VREG */
     uint32_t outgoing;      /* bytes of stack arguments and results of calls */
@@ -249,9 +262,9 @@ struct target_compiler {
     VEC(uint32_t) clobbers; /* positions of calls */
     VEC(uint32_t) heap;     /* split parts to be allocated, by start */
     VEC(uint32_t) work;
-    VEC(uint32_t) defs;     /* virtual registers by start */
-    VEC(uint32_t) stamps;   /* of blocks: number of the register last seen live */
-    VEC(uint32_t) reach;    /* of blocks: up to where */
+    VEC(uint32_t) defs;   /* virtual registers by start */
+    VEC(uint32_t) stamps; /* of blocks: number of the register last seen live */
+    VEC(uint32_t) reach;  /* of blocks: up to where */
     VEC(uint64_t) sort;
     VEC(struct gap_move) moves;
     VEC(uint32_t) block_of; /* of instructions (position / 2): block, for split positions */
@@ -259,18 +272,18 @@ struct target_compiler {
     uint32_t spill_bytes;
 
     /* emission */
-    uint32_t start;      /* offset in out */
-    uint32_t frame;      /* bytes from rsp to the return address */
-    uint32_t spill_base; /* first spill slot from rsp */
-    uint32_t next_move;  /* in moves, while walking */
-    bool zeroed;         /* the register of the setcc to come */
-    VEC(uint32_t) labels;         /* of blocks: offset */
+    uint32_t start;       /* offset in out */
+    uint32_t frame;       /* bytes from rsp to the return address */
+    uint32_t spill_base;  /* first spill slot from rsp */
+    uint32_t next_move;   /* in moves, while walking */
+    bool zeroed;          /* the register of the setcc to come */
+    VEC(uint32_t) labels; /* of blocks: offset */
     VEC(struct fixup) fixups;
     VEC(struct stub) stubs;
     VEC(struct pool_entry) pool;
     VEC(struct pool_use) pool_uses;
     VEC(struct jump_table) tables;
-    VEC(uint32_t) forward;        /* of blocks: the one that a jump to it may go to at once */
+    VEC(uint32_t) forward; /* of blocks: the one that a jump to it may go to at once */
     VEC(struct pmove) pmoves;
     VEC(uint32_t) readers, writers; /* of places, for parallel moves; zero in between */
 };
@@ -286,7 +299,7 @@ void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64
       (c)->grown ? ((v).data = (c)->grown, true) : false))
 /* One more entry at the end: false when out of memory. */
 #define vec_push(c, v, ...)                                                                        \
-    (vec_reserve(c, v, (uint64_t)(v).count + 1) ? ((v).data[(v).count++] = (__VA_ARGS__), true)     \
+    (vec_reserve(c, v, (uint64_t)(v).count + 1) ? ((v).data[(v).count++] = (__VA_ARGS__), true)    \
                                                 : false)
 
 static inline struct vreg *vreg_at(struct target_compiler *c, mreg r)

@@ -10,7 +10,7 @@
 #define FOREVER UINT32_MAX
 
 /* In order of preference: short encodings first, saved ones last. */
-static const uint8_t gpr_order[] = {R_RAX, R_RCX, R_RDX, R_RSI, R_RDI, R_R8,  R_R9,
+static const uint8_t gpr_order[] = {R_RAX, R_RCX, R_RDX, R_RSI, R_RDI, R_R8, R_R9,
                                     R_R10, R_R11, R_RBX, R_RBP, R_R12, R_R13};
 static const uint8_t xmm_order[] = {R_XMM0,      R_XMM0 + 1,  R_XMM0 + 2,  R_XMM0 + 3,
                                     R_XMM0 + 4,  R_XMM0 + 5,  R_XMM0 + 6,  R_XMM0 + 7,
@@ -20,8 +20,8 @@ static const uint8_t xmm_order[] = {R_XMM0,      R_XMM0 + 1,  R_XMM0 + 2,  R_XMM
 struct scan {
     struct target_compiler *c;
     uint32_t position;
-    uint32_t active[REG_COUNT];      /* interval living in the register now, 0 none */
-    uint32_t inactive;               /* chain of those in a hole */
+    uint32_t active[REG_COUNT];       /* interval living in the register now, 0 none */
+    uint32_t inactive;                /* chain of those in a hole */
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
     uint32_t clobber_cursor;
     uint32_t until[REG_COUNT]; /* of the current interval: free until / next use at */
@@ -206,7 +206,8 @@ static uint32_t next_use(struct scan *s, const struct interval *it, uint32_t pos
     return FOREVER;
 }
 
-/* The last use before POS, or the start: splitting before it would leave it without the register. */
+/* The last use before POS, or the start: splitting before it would leave it without the register.
+ */
 static uint32_t latest_use(struct scan *s, const struct interval *it, uint32_t pos)
 {
     uint32_t last = it->start, def = vreg_at(s->c, it->vreg)->def;
@@ -218,7 +219,8 @@ static uint32_t latest_use(struct scan *s, const struct interval *it, uint32_t p
     return last;
 }
 
-/* The same for an even split place: operands of the instruction that POS is the end of come after. */
+/* The same for an even split place: operands of the instruction that POS is the end of come after.
+ */
 static uint32_t last_use(struct scan *s, const struct interval *it, uint32_t pos)
 {
     uint32_t last = latest_use(s, it, pos);
@@ -231,9 +233,8 @@ static void to_memory(struct scan *s, uint32_t i)
     struct target_compiler *c = s->c;
     struct interval *it = at(s, i);
     it->reg = 0;
-    uint32_t depth = it->start / 2 < c->ins.count
-                         ? c->blocks.data[c->block_of.data[it->start / 2]].depth
-                         : 0;
+    uint32_t depth =
+        it->start / 2 < c->ins.count ? c->blocks.data[c->block_of.data[it->start / 2]].depth : 0;
     for (uint32_t u = it->use; u < it->use_end; u++) {
         const struct use *use = &c->uses.data[u];
         bool wants = use->kind == USE_REG || (use->kind == USE_MEM && use->depth > depth);

@@ -156,7 +156,8 @@ static void assign_slots(struct target_compiler *c)
         if (words == 1 && *kin && c->work.data[*kin - 1] <= v->start)
             found = *kin - 1;
         /* A bounded search keeps this linear. */
-        for (uint32_t step = 0; step < n && step < 32 && found == UINT32_MAX && words == 1; step++) {
+        for (uint32_t step = 0; step < n && step < 32 && found == UINT32_MAX && words == 1;
+             step++) {
             uint32_t slot = (cursor + step) % n;
             if (c->work.data[slot] <= v->start)
                 found = slot;

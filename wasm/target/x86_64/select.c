@@ -6,14 +6,14 @@
 #include <string.h>
 
 const struct mop_info mop_info[MOP_COUNT] = {
-#define NONE 0
-#define LATE DEF_LATE
-#define MODIFY DEF_MODIFY
-#define EARLY DEF_EARLY
-#define ANY USE_ANY
-#define MEM USE_MEM
-#define REG USE_REG
-#define TEMP USE_TEMP
+#define NONE               0
+#define LATE               DEF_LATE
+#define MODIFY             DEF_MODIFY
+#define EARLY              DEF_EARLY
+#define ANY                USE_ANY
+#define MEM                USE_MEM
+#define REG                USE_REG
+#define TEMP               USE_TEMP
 #define X(name, dst, a, b) {dst, a, b},
     MOPS(X)
 #undef X
@@ -159,9 +159,9 @@ bool can_fold(struct target_compiler *c, ir_ref ref)
 
 bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size)
 {
-    static const uint8_t sizes[] = {[IR_S8] = 1, [IR_U8] = 1,  [IR_S16] = 2, [IR_U16] = 2,
-                                    [IR_S32] = 4, [IR_U32] = 4, [IR_64] = 8,  [IR_ACCESS_F32] = 4,
-                                    [IR_ACCESS_F64] = 8, [IR_128] = 16};
+    static const uint8_t sizes[] = {
+        [IR_S8] = 1,  [IR_U8] = 1, [IR_S16] = 2,        [IR_U16] = 2,        [IR_S32] = 4,
+        [IR_U32] = 4, [IR_64] = 8, [IR_ACCESS_F32] = 4, [IR_ACCESS_F64] = 8, [IR_128] = 16};
     const struct ir_ins *ins = ins_at(c, ref);
     return ins->op == IR_LOAD && sizes[ins->access] == size && can_fold(c, ref) &&
            c->effects.data[ref] == c->level;
@@ -313,30 +313,74 @@ static void select_ins(struct target_compiler *c, ir_ref ref)
     if (!needed && (flags & IR_P || ins->op == IR_GLOBAL_GET || ins->op == IR_MEMORY_SIZE))
         return;
     switch (ins->op) {
-    case IR_NOP: case IR_PHI: case IR_PARAM: case IR_RESULT: case IR_CONST: case IR_REF_NULL:
-    case IR_ZEXT: case IR_COPY: return;
+    case IR_NOP:
+    case IR_PHI:
+    case IR_PARAM:
+    case IR_RESULT:
+    case IR_CONST:
+    case IR_REF_NULL:
+    case IR_ZEXT:
+    case IR_COPY: return;
     case IR_LOAD:
         if (!needed && c->folded.data[ref >> 5] >> (ref & 31) & 1)
             return;
         select_memory(c, ref);
         return;
-    case IR_STORE: case IR_MEMORY_SIZE: case IR_GLOBAL_GET: case IR_GLOBAL_SET:
-        select_memory(c, ref);
-        return;
-    case IR_CALL: case IR_CALL_INDIRECT: case IR_CALL_HELPER: case IR_TAIL_CALL:
+    case IR_STORE:
+    case IR_MEMORY_SIZE:
+    case IR_GLOBAL_GET:
+    case IR_GLOBAL_SET: select_memory(c, ref); return;
+    case IR_CALL:
+    case IR_CALL_INDIRECT:
+    case IR_CALL_HELPER:
+    case IR_TAIL_CALL:
     case IR_TAIL_CALL_INDIRECT: select_call(c, ref); return;
-    case IR_JUMP: case IR_BRANCH: case IR_SWITCH: case IR_RETURN: case IR_TRAP:
-        select_end(c, ref);
-        return;
-    case IR_EQZ: case IR_EQ: case IR_NE: case IR_LT_S: case IR_LT_U: case IR_GT_S: case IR_GT_U:
-    case IR_LE_S: case IR_LE_U: case IR_GE_S: case IR_GE_U: case IR_FEQ: case IR_FNE: case IR_FLT:
-    case IR_FGT: case IR_FLE: case IR_FGE: case IR_REF_IS_NULL: case IR_SELECT:
-        select_compare(c, ref);
-        return;
-    case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FMIN: case IR_FMAX:
-    case IR_FCOPYSIGN: case IR_FABS: case IR_FNEG: case IR_FSQRT: case IR_FCEIL: case IR_FFLOOR:
-    case IR_FTRUNC: case IR_FNEAREST: case IR_TRUNC_S: case IR_TRUNC_U: case IR_TRUNC_SAT_S:
-    case IR_TRUNC_SAT_U: case IR_CONVERT_S: case IR_CONVERT_U: case IR_PROMOTE: case IR_DEMOTE:
+    case IR_JUMP:
+    case IR_BRANCH:
+    case IR_SWITCH:
+    case IR_RETURN:
+    case IR_TRAP: select_end(c, ref); return;
+    case IR_EQZ:
+    case IR_EQ:
+    case IR_NE:
+    case IR_LT_S:
+    case IR_LT_U:
+    case IR_GT_S:
+    case IR_GT_U:
+    case IR_LE_S:
+    case IR_LE_U:
+    case IR_GE_S:
+    case IR_GE_U:
+    case IR_FEQ:
+    case IR_FNE:
+    case IR_FLT:
+    case IR_FGT:
+    case IR_FLE:
+    case IR_FGE:
+    case IR_REF_IS_NULL:
+    case IR_SELECT: select_compare(c, ref); return;
+    case IR_FADD:
+    case IR_FSUB:
+    case IR_FMUL:
+    case IR_FDIV:
+    case IR_FMIN:
+    case IR_FMAX:
+    case IR_FCOPYSIGN:
+    case IR_FABS:
+    case IR_FNEG:
+    case IR_FSQRT:
+    case IR_FCEIL:
+    case IR_FFLOOR:
+    case IR_FTRUNC:
+    case IR_FNEAREST:
+    case IR_TRUNC_S:
+    case IR_TRUNC_U:
+    case IR_TRUNC_SAT_S:
+    case IR_TRUNC_SAT_U:
+    case IR_CONVERT_S:
+    case IR_CONVERT_U:
+    case IR_PROMOTE:
+    case IR_DEMOTE:
     case IR_BITCAST: select_float(c, ref); return;
     default: select_int(c, ref); return;
     }

@@ -44,7 +44,8 @@ static bool select_ref_func(struct target_compiler *c, ir_ref ref)
     return true;
 }
 
-/* Helpers take integers and references only. Results are 32 bits wide unless they are references. */
+/* Helpers take integers and references only. Results are 32 bits wide unless they are references.
+ */
 static void select_helper(struct target_compiler *c, ir_ref ref)
 {
     const struct ir_ins *ins = ins_at(c, ref);

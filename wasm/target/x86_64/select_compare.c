@@ -66,10 +66,9 @@ static bool compare_narrow(struct target_compiler *c, const struct ir_ins *ins, 
     if (width != 1 || k >= 1u << 8 || !can_fold_load(c, ins->a, width))
         return false;
     /* Signed comparisons of zero-extended values are unsigned ones. */
-    static const uint8_t as_unsigned[16] = {[CC_E] = CC_E,   [CC_NE] = CC_NE, [CC_B] = CC_B,
-                                            [CC_A] = CC_A,   [CC_BE] = CC_BE, [CC_AE] = CC_AE,
-                                            [CC_L] = CC_B,   [CC_G] = CC_A,   [CC_LE] = CC_BE,
-                                            [CC_GE] = CC_AE};
+    static const uint8_t as_unsigned[16] = {
+        [CC_E] = CC_E,   [CC_NE] = CC_NE, [CC_B] = CC_B, [CC_A] = CC_A,   [CC_BE] = CC_BE,
+        [CC_AE] = CC_AE, [CC_L] = CC_B,   [CC_G] = CC_A, [CC_LE] = CC_BE, [CC_GE] = CC_AE};
     struct operand o = operand_of(c, ins->a, width);
     struct mins *m = put(c, M_CMP_MEM);
     apply_operand(m, &o);
@@ -94,8 +93,8 @@ static unsigned compare_int(struct target_compiler *c, const struct ir_ins *ins)
         b = t;
         cc = swap_cc(cc);
     }
-    bool zero = is_const(c, b) && (size == 4 ? (uint32_t)ins_at(c, b)->imm == 0
-                                             : ins_at(c, b)->imm == 0);
+    bool zero =
+        is_const(c, b) && (size == 4 ? (uint32_t)ins_at(c, b)->imm == 0 : ins_at(c, b)->imm == 0);
     if (zero && (cc == CC_E || cc == CC_NE) && ins_at(c, a)->op == IR_AND && can_fold(c, a)) {
         put_test(c, ins_at(c, a), size);
         return cc;
@@ -140,8 +139,16 @@ static unsigned compare_float(struct target_compiler *c, const struct ir_ins *in
     case IR_FNE: cc = CC_FNE; break;
     case IR_FGT: cc = CC_A; break;
     case IR_FGE: cc = CC_AE; break;
-    case IR_FLT: cc = CC_A; a = ins->b; b = ins->a; break;
-    default: cc = CC_AE; a = ins->b; b = ins->a; break;
+    case IR_FLT:
+        cc = CC_A;
+        a = ins->b;
+        b = ins->a;
+        break;
+    default:
+        cc = CC_AE;
+        a = ins->b;
+        b = ins->a;
+        break;
     }
     struct operand o = operand_xmm(c, b, size);
     mreg r = value_reg(c, a);

@@ -171,9 +171,11 @@ void select_float(struct target_compiler *c, ir_ref ref)
     case IR_FSUB: select_binary(c, ins, to, 0x5c); return;
     case IR_FMUL: select_binary(c, ins, to, 0x59); return;
     case IR_FDIV: select_binary(c, ins, to, 0x5e); return;
-    case IR_FMIN: case IR_FMAX: select_minmax(c, ins, to); return;
+    case IR_FMIN:
+    case IR_FMAX: select_minmax(c, ins, to); return;
     case IR_FCOPYSIGN: select_copysign(c, ins, to); return;
-    case IR_FABS: case IR_FNEG: select_sign(c, ins, to); return;
+    case IR_FABS:
+    case IR_FNEG: select_sign(c, ins, to); return;
     case IR_FSQRT:
         o = operand_xmm(c, ins->a, size);
         put_sse(c, M_SSE_UNARY, size, scalar(size, 0x51), to, &o);
@@ -186,10 +188,12 @@ void select_float(struct target_compiler *c, ir_ref ref)
         o = operand_xmm(c, ins->a, 8);
         put_sse(c, M_SSE_UNARY, 8, X86(f2, 1, 5a), to, &o);
         return;
-    case IR_TRUNC_S: case IR_TRUNC_U: case IR_TRUNC_SAT_S: case IR_TRUNC_SAT_U:
-        select_trunc(c, ins, to);
-        return;
-    case IR_CONVERT_S: case IR_CONVERT_U: select_convert(c, ins, to); return;
+    case IR_TRUNC_S:
+    case IR_TRUNC_U:
+    case IR_TRUNC_SAT_S:
+    case IR_TRUNC_SAT_U: select_trunc(c, ins, to); return;
+    case IR_CONVERT_S:
+    case IR_CONVERT_U: select_convert(c, ins, to); return;
     case IR_BITCAST: select_bitcast(c, ins, to); return;
     default: select_round(c, ins, to); return;
     }

@@ -36,14 +36,28 @@ uint32_t value_limit(struct target_compiler *c, ir_ref ref)
     case IR_CONST: return (uint32_t)ins->imm;
     case IR_AND: return const_value(c, ins->b, &k) ? (uint32_t)k : UINT32_MAX;
     case IR_SHR_U: return const_value(c, ins->b, &k) ? UINT32_MAX >> (k & 31) : UINT32_MAX;
-    case IR_REM_U:
-        return const_value(c, ins->b, &k) && (uint32_t)k ? (uint32_t)k - 1 : UINT32_MAX;
-    case IR_LOAD:
-        return ins->access == IR_U8 ? 0xff : ins->access == IR_U16 ? 0xffff : UINT32_MAX;
-    case IR_EQZ: case IR_EQ: case IR_NE: case IR_LT_S: case IR_LT_U: case IR_GT_S: case IR_GT_U:
-    case IR_LE_S: case IR_LE_U: case IR_GE_S: case IR_GE_U: case IR_FEQ: case IR_FNE: case IR_FLT:
-    case IR_FGT: case IR_FLE: case IR_FGE: return 1;
-    case IR_CLZ: case IR_CTZ: case IR_POPCNT: return 64;
+    case IR_REM_U: return const_value(c, ins->b, &k) && (uint32_t)k ? (uint32_t)k - 1 : UINT32_MAX;
+    case IR_LOAD: return ins->access == IR_U8 ? 0xff : ins->access == IR_U16 ? 0xffff : UINT32_MAX;
+    case IR_EQZ:
+    case IR_EQ:
+    case IR_NE:
+    case IR_LT_S:
+    case IR_LT_U:
+    case IR_GT_S:
+    case IR_GT_U:
+    case IR_LE_S:
+    case IR_LE_U:
+    case IR_GE_S:
+    case IR_GE_U:
+    case IR_FEQ:
+    case IR_FNE:
+    case IR_FLT:
+    case IR_FGT:
+    case IR_FLE:
+    case IR_FGE: return 1;
+    case IR_CLZ:
+    case IR_CTZ:
+    case IR_POPCNT: return 64;
     case IR_SHL: {
         /* One level is enough for scaled indices, and keeps this free of recursion. */
         if (!const_value(c, ins->b, &k))
@@ -188,8 +202,11 @@ static void select_mul(struct target_compiler *c, const struct ir_ins *ins, mreg
         int64_t k = (int64_t)o.imm;
         if (k == 3 || k == 5 || k == 9) {
             mreg from = value_reg(c, a);
-            struct amode mode = {.base = from, .index = from,
-                                 .scale = (uint8_t)(k == 3 ? 1 : k == 5 ? 2 : 3)};
+            struct amode mode = {.base = from,
+                                 .index = from,
+                                 .scale = (uint8_t)(k == 3   ? 1
+                                                    : k == 5 ? 2
+                                                             : 3)};
             struct mins *lea = put_mem(c, M_LEA, &mode);
             lea->size = (uint8_t)size;
             lea->dst = to;
@@ -450,11 +467,18 @@ void select_int(struct target_compiler *c, ir_ref ref)
     case IR_OR: select_alu(c, ins, to, ALU_OR); return;
     case IR_XOR: select_alu(c, ins, to, ALU_XOR); return;
     case IR_MUL: select_mul(c, ins, to); return;
-    case IR_DIV_S: case IR_DIV_U: case IR_REM_S: case IR_REM_U: select_div(c, ins, to); return;
-    case IR_SHL: case IR_SHR_S: case IR_SHR_U: case IR_ROTL: case IR_ROTR:
-        select_shift(c, ins, to);
-        return;
-    case IR_CLZ: case IR_CTZ: case IR_POPCNT: select_bits(c, ins, to); return;
+    case IR_DIV_S:
+    case IR_DIV_U:
+    case IR_REM_S:
+    case IR_REM_U: select_div(c, ins, to); return;
+    case IR_SHL:
+    case IR_SHR_S:
+    case IR_SHR_U:
+    case IR_ROTL:
+    case IR_ROTR: select_shift(c, ins, to); return;
+    case IR_CLZ:
+    case IR_CTZ:
+    case IR_POPCNT: select_bits(c, ins, to); return;
     case IR_BSWAP: {
         copy_of(c, ins->a, to, type_size(ins->type));
         struct mins *m = put(c, M_BSWAP);
@@ -462,7 +486,10 @@ void select_int(struct target_compiler *c, ir_ref ref)
         m->dst = to;
         return;
     }
-    case IR_SEXT: case IR_EXT8: case IR_EXT16: case IR_EXT32: select_extend(c, ins, to); return;
+    case IR_SEXT:
+    case IR_EXT8:
+    case IR_EXT16:
+    case IR_EXT32: select_extend(c, ins, to); return;
     case IR_WRAP: {
         mreg from = value_reg(c, ins->a);
         struct mins *m = put(c, M_MOVZX32);

@@ -188,9 +188,7 @@ static bool select_update(struct target_compiler *c, const struct ir_ins *store,
     m->sub = (uint8_t)alu;
     m->form = o.form;
     m->b = o.reg;
-    m->imm = size == 1   ? (uint64_t)(int8_t)o.imm
-             : size == 2 ? (uint64_t)(int16_t)o.imm
-                         : o.imm;
+    m->imm = size == 1 ? (uint64_t)(int8_t)o.imm : size == 2 ? (uint64_t)(int16_t)o.imm : o.imm;
     return true;
 }
 
@@ -262,7 +260,8 @@ void select_memory(struct target_compiler *c, ir_ref ref)
     switch (ins->op) {
     case IR_LOAD: select_load(c, ref); return;
     case IR_STORE: select_store(c, ins); return;
-    case IR_GLOBAL_GET: case IR_GLOBAL_SET: select_global(c, ref); return;
+    case IR_GLOBAL_GET:
+    case IR_GLOBAL_SET: select_global(c, ref); return;
     default: break;
     }
     mreg to = result_reg(c, ref);
