@@ -312,6 +312,7 @@ static void emit_block(struct target_compiler *c, uint32_t b)
     if (block->header && !block->cold)
         align(out, 16, true);
     c->labels.data[b] = (uint32_t)out->size;
+    c->flags_end = 0; /* others may come in here */
     for (uint32_t i = block->first; i < block->end && !c->failed;) {
         if (!x86_reserve(out, X86_MAX_STEP))
             return;

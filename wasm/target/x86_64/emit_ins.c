@@ -145,6 +145,22 @@ static void emit_alu(struct target_compiler *c, uint32_t i)
         x86_alu_imm(c->out, m->size, m->sub, to, (int32_t)m->imm);
     else
         emit_rb(c, m, i, (m->sub << 3 | 3u) | wide(m->size), to, 0);
+    c->flags_end = (uint32_t)c->out->size;
+    c->flags_reg = (uint8_t)(to + 1);
+    c->flags_size = m->size;
+    c->flags_logic = m->sub == ALU_AND || m->sub == ALU_OR || m->sub == ALU_XOR;
+}
+
+/* A test of the register that the instruction right before has computed: the flags are there. */
+static bool flags_known(struct target_compiler *c, uint32_t i)
+{
+    const struct mins *m = &c->ins.data[i], *user = m + 1;
+    if (m->op != M_TEST || m->form != B_REG || m->a != m->b || c->flags_end != c->out->size ||
+        c->flags_size != m->size || m->a < FIRST_VREG || place_at(c, m->a, 2 * i) != c->flags_reg)
+        return false;
+    if (user->op != M_JCC && user->op != M_SETCC && user->op != M_CMOV && user->op != M_FSELECT)
+        return false;
+    return c->flags_logic || user->sub == CC_E || user->sub == CC_NE;
 }
 
 static void emit_compare(struct target_compiler *c, uint32_t i)
@@ -395,6 +411,8 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
     case M_ALU_STORE: mem_reg(c, i, m->sub << 3 | 1u, m->sub, true); break;
     case M_CMP:
     case M_TEST:
+        if (merge && flags_known(c, i))
+            break;
         if (merge)
             zero_for_setcc(c, i);
         emit_compare(c, i);

@@ -276,6 +276,9 @@ struct target_compiler {
     uint32_t frame;       /* bytes from rsp to the return address */
     uint32_t spill_base;  /* first spill slot from rsp */
     uint32_t next_move;   /* in moves, while walking */
+    uint32_t flags_end; /* where the last ALU instruction ended: its flags tell of flags_reg */
+    uint8_t flags_reg, flags_size;
+    bool flags_logic; /* carry and overflow are clear */
     bool zeroed;          /* the register of the setcc to come */
     VEC(uint32_t) labels; /* of blocks: offset */
     VEC(struct fixup) fixups;
