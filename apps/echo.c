@@ -13,9 +13,8 @@
 static int bound_socket(int type, uint16_t port)
 {
     int yes = 1, opened = socket(AF_INET, type, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_ANY)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_ANY)};
     if (opened < 0)
         return -1;
     setsockopt(opened, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -33,8 +32,8 @@ static void *serve_udp(void *argument)
     for (;;) {
         struct sockaddr_storage from;
         socklen_t length = sizeof from;
-        ssize_t got = recvfrom(opened, datagram, sizeof datagram, 0, (struct sockaddr *)&from,
-                               &length);
+        ssize_t got =
+            recvfrom(opened, datagram, sizeof datagram, 0, (struct sockaddr *)&from, &length);
         if (got >= 0)
             sendto(opened, datagram, (size_t)got, 0, (struct sockaddr *)&from, length);
     }

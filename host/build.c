@@ -25,7 +25,8 @@ static void usage(FILE *out)
 /* An object that holds the archive of DIRECTORIES. */
 static const char *pack(const struct words *directories)
 {
-    char *archive = scratch_file(".tar"), *source = scratch_file(".s"), *object = scratch_file(".o");
+    char *archive = scratch_file(".tar"), *source = scratch_file(".s"),
+         *object = scratch_file(".o");
     FILE *out = fopen(archive, "wb");
     if (!out)
         die("cannot write %s: %s", archive, strerror(errno));

@@ -13,8 +13,8 @@ enum mode { MODE_LINK, MODE_COMPILE, MODE_ASK };
 struct request {
     enum mode mode;
     bool has_input;
-    struct words options;  /* for the compiler, in their order, without inputs */
-    struct words pass;     /* everything, for when gcc does it all */
+    struct words options; /* for the compiler, in their order, without inputs */
+    struct words pass;    /* everything, for when gcc does it all */
     struct image image;
 };
 
@@ -22,12 +22,38 @@ struct request {
 static bool takes_value(const char *option)
 {
     static const char *const options[] = {
-        "-A",       "-D",        "-I",          "-L",        "-MF",        "-MQ",
-        "-MT",      "-T",        "-U",          "-Xassembler", "-Xlinker", "-Xpreprocessor",
-        "-aux-info", "-e",       "-idirafter",  "-imacros",  "-include",   "-iprefix",
-        "-iquote",  "-isysroot", "-isystem",    "-iwithprefix", "-iwithprefixbefore",
-        "-l",       "-o",        "-u",          "-wrapper",  "-x",         "-z",
-        "--param",  "-dumpbase", "-dumpdir",
+        "-A",
+        "-D",
+        "-I",
+        "-L",
+        "-MF",
+        "-MQ",
+        "-MT",
+        "-T",
+        "-U",
+        "-Xassembler",
+        "-Xlinker",
+        "-Xpreprocessor",
+        "-aux-info",
+        "-e",
+        "-idirafter",
+        "-imacros",
+        "-include",
+        "-iprefix",
+        "-iquote",
+        "-isysroot",
+        "-isystem",
+        "-iwithprefix",
+        "-iwithprefixbefore",
+        "-l",
+        "-o",
+        "-u",
+        "-wrapper",
+        "-x",
+        "-z",
+        "--param",
+        "-dumpbase",
+        "-dumpdir",
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (strcmp(option, options[i]) == 0)
@@ -51,10 +77,10 @@ static bool starts(const char *word, const char *prefix)
 /* Kinds of executable that an image is not, or always is: dropped. */
 static bool is_moot(const char *word)
 {
-    static const char *const moot[] = {"-static", "-pie", "-no-pie", "-static-pie", "-rdynamic",
-                                       "-fPIE",   "-fpie", "-fPIC",  "-fpic",   "-pthread",
-                                       "-export-dynamic", "-static-libgcc", "-shared-libgcc",
-                                       NULL};
+    static const char *const moot[] = {
+        "-static",         "-pie",           "-no-pie",        "-static-pie", "-rdynamic",
+        "-fPIE",           "-fpie",          "-fPIC",          "-fpic",       "-pthread",
+        "-export-dynamic", "-static-libgcc", "-shared-libgcc", NULL};
     return is_one_of(word, moot) || starts(word, "-flto") || starts(word, "-fuse-ld=") ||
            starts(word, "-fuse-linker-plugin");
 }
@@ -127,9 +153,9 @@ static int read_option(struct request *request, struct inputs *inputs, const cha
 {
     static const char *const compile_only[] = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only",
                                                NULL};
-    static const char *const questions[] = {"--version", "-v", "-V", "-###", "--help",
-                                            "-dumpversion", "-dumpspecs", "-dumpfullversion",
-                                            "-qversion", NULL};
+    static const char *const questions[] = {
+        "--version",        "-v",        "-V", "-###", "--help", "-dumpversion", "-dumpspecs",
+        "-dumpfullversion", "-qversion", NULL};
     int taken = takes_value(word) && value ? 2 : 1;
     if (starts(word, "--without=")) {
         if (!parts_leave_out(&request->image.parts, word + 10))
@@ -153,8 +179,8 @@ static int read_option(struct request *request, struct inputs *inputs, const cha
 
     if (is_one_of(word, compile_only) || strcmp(word, "-r") == 0) {
         request->mode = MODE_COMPILE;
-    } else if (is_one_of(word, questions) || starts(word, "-print-") ||
-               starts(word, "--print-") || starts(word, "--help=")) {
+    } else if (is_one_of(word, questions) || starts(word, "-print-") || starts(word, "--print-") ||
+               starts(word, "--help=")) {
         if (request->mode == MODE_LINK)
             request->mode = MODE_ASK;
     } else if (starts(word, "-o")) {

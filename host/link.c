@@ -1,5 +1,6 @@
 /* Linking images. The linker is run by itself and sees only the sysroot, so that no library of this
- * machine slips in; it runs twice, since the table of function names is made of the first result. */
+ * machine slips in; it runs twice, since the table of function names is made of the first result.
+ */
 #include "link.h"
 
 #include <errno.h>
@@ -137,9 +138,17 @@ static char *gcc_says(const char *question)
 void compile_options(struct words *command)
 {
     static const char *const options[] = {
-        "-fno-pic",          "-fno-pie",          "-mcmodel=small",     "-mno-red-zone",
-        "-fno-stack-protector", "-fno-omit-frame-pointer", "-ffunction-sections",
-        "-fdata-sections",   "-fcf-protection=none", "-D__QUINCE__=1",  "-nostdinc",
+        "-fno-pic",
+        "-fno-pie",
+        "-mcmodel=small",
+        "-mno-red-zone",
+        "-fno-stack-protector",
+        "-fno-omit-frame-pointer",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-fcf-protection=none",
+        "-D__QUINCE__=1",
+        "-nostdinc",
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         words_add(command, options[i]);
@@ -192,8 +201,16 @@ static void link_command(struct words *command, const struct image *image, const
                          const char *symbols)
 {
     static const char *const options[] = {
-        "-nostdlib",    "-static", "--gc-sections", "--build-id=none", "--require-defined=main",
-        "--no-warn-rwx-segments", "-z", "max-page-size=4096", "-z", "noexecstack",
+        "-nostdlib",
+        "-static",
+        "--gc-sections",
+        "--build-id=none",
+        "--require-defined=main",
+        "--no-warn-rwx-segments",
+        "-z",
+        "max-page-size=4096",
+        "-z",
+        "noexecstack",
     };
     words_add(command, gcc_says("-print-prog-name=ld"));
     words_add(command, "-T");

@@ -179,7 +179,8 @@ static int open_path(const char *path, struct stat *status, bool *folder)
 }
 
 /* false: the range lies outside of the file. */
-static bool cut_range(const struct request *request, uint64_t size, uint64_t *start, uint64_t *length)
+static bool cut_range(const struct request *request, uint64_t size, uint64_t *start,
+                      uint64_t *length)
 {
     uint64_t end = request->range_end;
     if (request->range_start == UINT64_MAX) {
@@ -256,8 +257,8 @@ bool response_refill(struct response *response)
         room = (size_t)response->left;
     if (room == 0)
         return true;
-    ssize_t got = pread(response->file, response->output + response->used, room,
-                        (off_t)response->offset);
+    ssize_t got =
+        pread(response->file, response->output + response->used, room, (off_t)response->offset);
     if (got <= 0)
         return false; /* it shrank: the promised length cannot be kept */
     response->used += (size_t)got;

@@ -25,7 +25,7 @@ struct connection {
 };
 struct worker {
     int epoll;
-    pthread_mutex_t lock; /* guards the list: connections are added by the accepting thread */
+    pthread_mutex_t lock;   /* guards the list: connections are added by the accepting thread */
     struct connection ring; /* its head */
 };
 
@@ -112,8 +112,8 @@ static void consume(struct connection *connection, size_t size)
 static bool answer_next(struct connection *connection)
 {
     if (connection->skip) {
-        size_t size = connection->used < connection->skip ? connection->used
-                                                          : (size_t)connection->skip;
+        size_t size =
+            connection->used < connection->skip ? connection->used : (size_t)connection->skip;
         consume(connection, size);
         connection->skip -= size;
     }

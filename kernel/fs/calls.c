@@ -583,8 +583,8 @@ SYSCALL(utimensat)
         file_release(file);
         return 0;
     }
-    long error = find_at((int)a, (const char *)b, d & AT_SYMLINK_NOFOLLOW ? TREE_NO_FOLLOW : 0,
-                         &node);
+    long error =
+        find_at((int)a, (const char *)b, d & AT_SYMLINK_NOFOLLOW ? TREE_NO_FOLLOW : 0, &node);
     if (!error) {
         set_modified(node, times);
         node_release(node);
@@ -666,7 +666,8 @@ static ssize_t directory_getdents(struct file *file, void *buffer, size_t size)
     if (file->offset == 1 && room && (room = put_entry(buffer, size, &used, parent, "..", 2)))
         file->offset = 2;
     if (file->offset >= 2)
-        list_for_each (entry, &directory->children) {
+        list_for_each(entry, &directory->children)
+        {
             struct node *node = list_entry(entry, struct node, sibling);
             off_t position = (off_t)node->inode + 2;
             if (position <= file->offset)

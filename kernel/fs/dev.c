@@ -170,11 +170,10 @@ const struct file_ops console_ops = {.name = "console",
                                      .release = device_release};
 
 #define DEVICE_OPS(reader, writer)                                                                 \
-    {.name = "device",                                                                             \
-     .read = reader,                                                                               \
-     .write = writer,                                                                              \
-     .stat = device_stat,                                                                          \
-     .release = device_release}
+    {                                                                                              \
+        .name = "device", .read = reader, .write = writer, .stat = device_stat,                    \
+        .release = device_release                                                                  \
+    }
 static const struct file_ops null_ops = DEVICE_OPS(null_read, null_write);
 static const struct file_ops zero_ops = DEVICE_OPS(zero_read, null_write);
 static const struct file_ops full_ops = DEVICE_OPS(zero_read, full_write);

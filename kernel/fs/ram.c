@@ -1,6 +1,6 @@
-/* Contents of files: in place (an archive's, read-only) or in frames that come with the first write.
- * All files together take at most half of memory, so that a log file cannot starve the machine; then
- * writes answer ENOSPC. */
+/* Contents of files: in place (an archive's, read-only) or in frames that come with the first
+ * write. All files together take at most half of memory, so that a log file cannot starve the
+ * machine; then writes answer ENOSPC. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -30,7 +30,8 @@ static struct list_node *bucket_of(const struct node *directory, const char *nam
 static struct node *child(struct node *directory, const char *name)
 {
     struct list_node *bucket = bucket_of(directory, name);
-    list_for_each (entry, bucket) {
+    list_for_each(entry, bucket)
+    {
         struct node *node = list_entry(entry, struct node, bucket);
         if (node->parent == directory && strcmp(node->name, name) == 0)
             return node;
@@ -240,8 +241,8 @@ int tree_make(const char *path, enum node_kind kind, mode_t mode, struct node **
             error = -ENOTDIR;
         else if (found && last && kind != NODE_DIRECTORY)
             error = -EEXIST;
-        else if (!found && !(found = tree_add(at, name, last ? kind : NODE_DIRECTORY,
-                                              last ? mode : 0755)))
+        else if (!found &&
+                 !(found = tree_add(at, name, last ? kind : NODE_DIRECTORY, last ? mode : 0755)))
             error = -ENOMEM;
         at = found;
     }
@@ -297,8 +298,7 @@ void node_stat(struct node *node, struct stat *out)
     out->st_size = node->kind == NODE_LINK ? (off_t)strlen(node->target) : (off_t)node->size;
     out->st_blksize = (blksize_t)PAGE_SIZE;
     out->st_blocks = (blkcnt_t)((node->size + 511) / 512);
-    out->st_atim = out->st_mtim = out->st_ctim =
-        (struct timespec){(time_t)seconds, (long)rest};
+    out->st_atim = out->st_mtim = out->st_ctim = (struct timespec){(time_t)seconds, (long)rest};
 }
 
 static int tree_init(void)

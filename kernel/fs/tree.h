@@ -1,6 +1,6 @@
 /* The one file tree of the machine: directories, files, symbolic links and devices, all in memory.
- * Files come from the archive in the image or beside it (read-only, used in place) or are written at
- * run time (ram.c). Nodes are counted: the tree holds one reference, every open file one. */
+ * Files come from the archive in the image or beside it (read-only, used in place) or are written
+ * at run time (ram.c). Nodes are counted: the tree holds one reference, every open file one. */
 #ifndef QUINCE_FS_TREE_H
 #define QUINCE_FS_TREE_H
 
@@ -23,10 +23,10 @@ struct node {
     uint64_t inode;            /* also the order: grows with every node */
     uint32_t references;
     enum node_kind kind;
-    mode_t mode;    /* permission bits */
-    bool read_only; /* from an archive */
-    uint64_t modified; /* clock_realtime() */
-    uint32_t device;   /* major << 8 | minor, as stat() gives it */
+    mode_t mode;                /* permission bits */
+    bool read_only;             /* from an archive */
+    uint64_t modified;          /* clock_realtime() */
+    uint32_t device;            /* major << 8 | minor, as stat() gives it */
     const struct file_ops *ops; /* of a file opened on it */
     /* Content of a file; guarded by LOCK unless read-only. */
     struct mutex lock;
@@ -47,8 +47,8 @@ enum { TREE_NO_FOLLOW = 1, TREE_DIRECTORY = 2 };
 /* What PATH names, seen from BASE, with a reference; or -errno. */
 int tree_find(struct node *base, const char *path, unsigned flags, struct node **out);
 /* Caller holds tree_lock. Resolves all but the last component: the directory (no reference) and the
- * name in it (empty for "/", "." and ".."; then *OUT is what it names). *OUT is NULL when nothing has
- * that name. 0 or -errno. */
+ * name in it (empty for "/", "." and ".."; then *OUT is what it names). *OUT is NULL when nothing
+ * has that name. 0 or -errno. */
 int tree_walk(struct node *base, const char *path, unsigned flags, struct node **directory,
               char name[NAME_MAX + 1], struct node **out);
 /* Caller holds tree_lock. A fresh node in DIRECTORY; NULL: no memory. */

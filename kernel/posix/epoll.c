@@ -13,11 +13,11 @@
 
 struct epoll {
     struct wait_queue queue;
-    struct file *file;         /* its own, for who watches it; no reference */
-    struct list_node ready;    /* entries that may have something to report */
+    struct file *file;          /* its own, for who watches it; no reference */
+    struct list_node ready;     /* entries that may have something to report */
     struct epoll_entry **entry; /* by descriptor */
-    int limit;                 /* of `entry` */
-    bool holds_epoll;          /* watches another set: may not be watched itself */
+    int limit;                  /* of `entry` */
+    bool holds_epoll;           /* watches another set: may not be watched itself */
 };
 struct epoll_entry {
     struct watcher watcher;
@@ -179,7 +179,8 @@ static int control(struct epoll *epoll, int op, int fd, struct file *file,
         return -EFAULT;
     struct epoll_entry *entry = fd < epoll->limit ? epoll->entry[fd] : NULL;
     if (entry && entry->file != file) {
-        entry_remove(entry); /* the descriptor was closed and used again; a duplicate keeps its file */
+        entry_remove(
+            entry); /* the descriptor was closed and used again; a duplicate keeps its file */
         entry = NULL;
     }
     switch (op) {

@@ -100,8 +100,7 @@ static long event_create(uint64_t initial, int flags)
     if (flags & ~(EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE))
         return -EINVAL;
     struct event *event = kcalloc(1, sizeof *event);
-    struct file *file =
-        event ? file_new(&event_ops, event, O_RDWR | (flags & EFD_NONBLOCK)) : NULL;
+    struct file *file = event ? file_new(&event_ops, event, O_RDWR | (flags & EFD_NONBLOCK)) : NULL;
     if (!file) {
         kfree(event);
         return -ENOMEM;

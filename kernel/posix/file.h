@@ -44,11 +44,12 @@ void file_retain(struct file *file);
 void file_release(struct file *file);
 /* Takes the reference, also when it fails (then the file is released): fd or -EMFILE. */
 int fd_install(struct file *file, bool cloexec);
-struct file *fd_get(int fd);                     /* with a reference; NULL: EBADF */
-void file_notify(struct file *file);             /* poll state changed; interrupts too */
+struct file *fd_get(int fd);         /* with a reference; NULL: EBADF */
+void file_notify(struct file *file); /* poll state changed; interrupts too */
 
-/* System calls by number (include <sys/syscall.h>), registered where they are implemented so that an image holds only what is
- * linked: SYSCALL(socket) defines long sys_socket(long a, …, long f) as the handler of SYS_socket. */
+/* System calls by number (include <sys/syscall.h>), registered where they are implemented so that
+ * an image holds only what is linked: SYSCALL(socket) defines long sys_socket(long a, …, long f) as
+ * the handler of SYS_socket. */
 typedef long (*syscall_fn)(long, long, long, long, long, long);
 struct syscall_entry {
     unsigned number;

@@ -33,8 +33,8 @@ SYSCALL(futex)
     case FUTEX_WAIT_BITSET: {
         uint64_t deadline = WAIT_FOREVER;
         clockid_t clock = b & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-        if (d && deadline_of(clock, (const struct timespec *)d, op == FUTEX_WAIT_BITSET,
-                             &deadline) < 0)
+        if (d &&
+            deadline_of(clock, (const struct timespec *)d, op == FUTEX_WAIT_BITSET, &deadline) < 0)
             return -EINVAL;
         return futex_wait(word, expected, deadline);
     }

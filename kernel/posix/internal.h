@@ -22,7 +22,7 @@ enum {
 struct posix_thread {
     int (*fn)(void *);
     void *arg;
-    int *parent_tid;    /* where its id is stored before it runs; NULL: nowhere */
+    int *parent_tid;     /* where its id is stored before it runs; NULL: nowhere */
     uint32_t *child_tid; /* CLONE_CHILD_CLEARTID */
     uint64_t signal_mask;
 };

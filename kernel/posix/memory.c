@@ -1,7 +1,7 @@
 /* mmap() and what belongs to it, over the kernel's reservations. Memory is there when the call
  * returns: a mapping that can be written is backed at once, PROT_NONE only reserves, and exhaustion
- * is ENOMEM instead of a killed program. Each mapping has a record, so that a wrong address given to
- * munmap() or mprotect() never touches what is the kernel's. */
+ * is ENOMEM instead of a killed program. Each mapping has a record, so that a wrong address given
+ * to munmap() or mprotect() never touches what is the kernel's. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
@@ -19,7 +19,7 @@ struct mapping {
     struct list_node node;
     uintptr_t start;
     size_t size;
-    size_t gone;   /* bytes unmapped from it so far */
+    size_t gone;          /* bytes unmapped from it so far */
     uint64_t *gone_pages; /* which; NULL while there are none */
 };
 
@@ -43,7 +43,8 @@ static struct mapping *mapping_at(uintptr_t addr, size_t *rest)
     if (!vm_find(addr, &start, &size))
         return NULL;
     struct list_node *bucket = bucket_of(start);
-    list_for_each (node, bucket) {
+    list_for_each(node, bucket)
+    {
         struct mapping *mapping = list_entry(node, struct mapping, node);
         if (mapping->start == start) {
             if (addr >= start + mapping->size)
@@ -144,8 +145,8 @@ bool memory_forget(void *addr, size_t size)
     size_t rest;
     mutex_lock(&lock);
     struct mapping *mapping = mapping_at((uintptr_t)addr, &rest);
-    bool whole = mapping && mapping->start == (uintptr_t)addr && mapping->size == size &&
-                 mapping->gone == 0;
+    bool whole =
+        mapping && mapping->start == (uintptr_t)addr && mapping->size == size && mapping->gone == 0;
     if (whole) {
         list_remove(&mapping->node);
         kfree(mapping->gone_pages);

@@ -21,7 +21,7 @@ struct queue {
     bool write_closed, read_closed;
     unsigned references;
 };
-struct end { /* what a file refers to */
+struct end {                /* what a file refers to */
     struct queue *in, *out; /* NULL: this end cannot do that */
 };
 

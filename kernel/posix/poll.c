@@ -37,7 +37,8 @@ void watch_remove(struct watcher *watcher)
 
 void file_notify_locked(struct file *file)
 {
-    list_for_each (node, &file->watchers) {
+    list_for_each(node, &file->watchers)
+    {
         struct watcher *watcher = list_entry(node, struct watcher, node);
         watcher->notify(watcher);
     }

@@ -23,11 +23,21 @@ static struct kernel_action actions[SIGNALS + 1];
 static struct spinlock lock;
 
 static const char *const default_ends[] = {
-    [SIGHUP] = "hangup",        [SIGINT] = "interrupt",   [SIGQUIT] = "quit",
-    [SIGILL] = "illegal instruction", [SIGTRAP] = "trace trap", [SIGABRT] = "aborted",
-    [SIGBUS] = "bus error",     [SIGFPE] = "arithmetic error", [SIGKILL] = "killed",
-    [SIGUSR1] = "user signal 1", [SIGSEGV] = "segmentation fault", [SIGUSR2] = "user signal 2",
-    [SIGPIPE] = "broken pipe",  [SIGALRM] = "alarm clock", [SIGTERM] = "terminated",
+    [SIGHUP] = "hangup",
+    [SIGINT] = "interrupt",
+    [SIGQUIT] = "quit",
+    [SIGILL] = "illegal instruction",
+    [SIGTRAP] = "trace trap",
+    [SIGABRT] = "aborted",
+    [SIGBUS] = "bus error",
+    [SIGFPE] = "arithmetic error",
+    [SIGKILL] = "killed",
+    [SIGUSR1] = "user signal 1",
+    [SIGSEGV] = "segmentation fault",
+    [SIGUSR2] = "user signal 2",
+    [SIGPIPE] = "broken pipe",
+    [SIGALRM] = "alarm clock",
+    [SIGTERM] = "terminated",
     [SIGSYS] = "bad system call",
 };
 
@@ -39,9 +49,8 @@ static bool ignored_by_default(int signal)
 
 void posix_killed(int signal)
 {
-    const char *what = signal < (int)(sizeof default_ends / sizeof default_ends[0])
-                           ? default_ends[signal]
-                           : NULL;
+    const char *what =
+        signal < (int)(sizeof default_ends / sizeof default_ends[0]) ? default_ends[signal] : NULL;
     klog(LOG_ERROR, "application ended by signal %d (%s) in thread %u '%s'", signal,
          what ? what : "?", posix_tid(), thread_current()->name);
     posix_exit(128 + signal);
@@ -129,8 +138,7 @@ SYSCALL(rt_sigaction)
 {
     const struct kernel_action *next = (const struct kernel_action *)b;
     struct kernel_action *old = (struct kernel_action *)c;
-    if (a < 1 || a > SIGNALS || d != SIGNAL_SET_SIZE ||
-        (next && (a == SIGKILL || a == SIGSTOP)))
+    if (a < 1 || a > SIGNALS || d != SIGNAL_SET_SIZE || (next && (a == SIGKILL || a == SIGSTOP)))
         return -EINVAL;
     cpu_irq_state state = spin_lock(&lock);
     struct kernel_action before = actions[a];

@@ -12,13 +12,14 @@
 #include "mm/heap.h"
 #include "posix/internal.h"
 
-/* The image starts with its ELF header, which is mapped; the C library finds the TLS segment by it. */
+/* The image starts with its ELF header, which is mapped; the C library finds the TLS segment by it.
+ */
 extern const char __image_start[];
 
 /* Absent in images that are only tests of the kernel. */
 __attribute__((weak)) int main(int argc, char **argv, char **envp);
-int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
-                      void (*init)(void), void (*fini)(void), void (*ldso)(void));
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*ldso)(void));
 
 enum { WORDS_MAX = 256, STACK_MIN = 64 << 10, STACK_MAX = 1 << 20 };
 
@@ -92,7 +93,7 @@ static long *build_vectors(char *line, int *argc)
     static char *argv[WORDS_MAX + 2], *envp[WORDS_MAX + 1];
     static uint8_t random[16];
     enum { AUXILIARY = 2 * 16 };
-    argv[0] = (char *)(uintptr_t)"app";
+    argv[0] = (char *)(uintptr_t) "app";
     read_command_line(line, argv, argc, envp);
 
     const Elf64_Ehdr *image = (const Elf64_Ehdr *)__image_start;

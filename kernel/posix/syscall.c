@@ -1,5 +1,5 @@
-/* From a system call's number to its function. The table is gathered by the linker from the files in
- * this image, so a call of a part left out is simply not there. */
+/* From a system call's number to its function. The table is gathered by the linker from the files
+ * in this image, so a call of a part left out is simply not there. */
 #include <errno.h>
 #include <sys/syscall.h>
 #include "init.h"
@@ -33,8 +33,7 @@ static long syscall_missing(unsigned long number)
     if (__atomic_fetch_or(&reported[number / 32], bit, __ATOMIC_RELAXED) & bit)
         return -ENOSYS;
     const char *name = syscall_name((unsigned)number);
-    if (number == SYS_fork || number == SYS_vfork || number == SYS_execve ||
-        number == SYS_execveat)
+    if (number == SYS_fork || number == SYS_vfork || number == SYS_execve || number == SYS_execveat)
         klog(LOG_WARN, "%s: a unikernel has one process and cannot start another (ENOSYS)", name);
     else
         klog(LOG_WARN, "system call %s (%lu) is not implemented (ENOSYS)", name, number);

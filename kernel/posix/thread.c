@@ -61,7 +61,8 @@ SYSCALL(clone)
     if (((unsigned long)a & needed) != needed || !b || !entry) {
         static bool said;
         if (!said)
-            klog(LOG_WARN, "clone without CLONE_VM|CLONE_THREAD: a unikernel has one process (ENOSYS)");
+            klog(LOG_WARN,
+                 "clone without CLONE_VM|CLONE_THREAD: a unikernel has one process (ENOSYS)");
         said = true;
         return -ENOSYS;
     }
@@ -78,8 +79,7 @@ SYSCALL(clone)
     uintptr_t tls = a & CLONE_SETTLS ? (uintptr_t)e : thread_current()->tls;
     /* The thread may run, and end, before this returns; its id is stored by itself as well. */
     preempt_disable();
-    struct thread *thread =
-        thread_create_on("app", thread_start, own, (void *)(b & ~15l), tls);
+    struct thread *thread = thread_create_on("app", thread_start, own, (void *)(b & ~15l), tls);
     long id = thread ? (long)thread->id : -EAGAIN;
     if (thread && (a & CLONE_PARENT_SETTID))
         *(int *)c = (int)id;
@@ -214,5 +214,6 @@ SYSCALL(sched_get_priority_min)
 
 SYSCALL(membarrier)
 {
-    return a == 0 ? 0 : -EINVAL; /* one CPU: the commands are not offered, so nobody relies on them */
+    return a == 0 ? 0
+                  : -EINVAL; /* one CPU: the commands are not offered, so nobody relies on them */
 }

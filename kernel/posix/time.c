@@ -134,15 +134,14 @@ SYSCALL(times)
     enum { TICKS_PER_S = 100 };
     struct tms *out = (struct tms *)a;
     if (out)
-        *out = (struct tms){
-            .tms_utime = (clock_t)(process_cpu_ns() / (NS_PER_S / TICKS_PER_S))};
+        *out = (struct tms){.tms_utime = (clock_t)(process_cpu_ns() / (NS_PER_S / TICKS_PER_S))};
     return (long)(clock_now() / (NS_PER_S / TICKS_PER_S));
 }
 
 SYSCALL(getrusage)
 {
     struct rusage *out = (struct rusage *)b;
-    uint64_t ns = a == RUSAGE_CHILDREN ? 0
+    uint64_t ns = a == RUSAGE_CHILDREN         ? 0
                   : a == 1 /* RUSAGE_THREAD */ ? thread_cpu_ns(thread_current())
                                                : process_cpu_ns();
     __builtin_memset(out, 0, offsetof(struct rusage, __reserved));

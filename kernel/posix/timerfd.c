@@ -128,10 +128,10 @@ SYSCALL(timerfd_settime)
     struct file *file = fd_get((int)a);
     if (!file)
         return -EBADF;
-    long result = file->ops == &timer_ops && c
-                      ? set_time(file->object, (int)b, (const struct itimerspec *)c,
-                                 (struct itimerspec *)d)
-                      : -EINVAL;
+    long result =
+        file->ops == &timer_ops && c
+            ? set_time(file->object, (int)b, (const struct itimerspec *)c, (struct itimerspec *)d)
+            : -EINVAL;
     file_release(file);
     return result;
 }

@@ -44,7 +44,8 @@ static void read_write_seek(void)
     CHECK(pread(fd, bytes, 4, 3) == 4 && memcmp(bytes, "3456", 4) == 0);
     CHECK(pwrite(fd, "AB", 2, 5) == 2 && lseek(fd, 4, SEEK_SET) == 4);
     struct iovec parts[2] = {{bytes, 2}, {bytes + 8, 3}};
-    CHECK(readv(fd, parts, 2) == 5 && memcmp(bytes, "4A", 2) == 0 && memcmp(bytes + 8, "B78", 3) == 0);
+    CHECK(readv(fd, parts, 2) == 5 && memcmp(bytes, "4A", 2) == 0 &&
+          memcmp(bytes + 8, "B78", 3) == 0);
     CHECK(lseek(fd, 10000, SEEK_END) == 10010 && write(fd, "z", 1) == 1);
     CHECK(fstat(fd, &status) == 0 && status.st_size == 10011 && S_ISREG(status.st_mode));
     CHECK(pread(fd, bytes, 4, 5000) == 4 && memcmp(bytes, "\0\0\0\0", 4) == 0);

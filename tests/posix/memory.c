@@ -95,8 +95,7 @@ static void write_and_execute(void)
 
 static void map_and_unmap(void)
 {
-    char *pages =
-        mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *pages = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(pages != MAP_FAILED && (uintptr_t)pages % PAGE == 0);
     for (int i = 0; i < 8 * PAGE; i += 512)
         CHECK(pages[i] == 0);
@@ -107,8 +106,8 @@ static void map_and_unmap(void)
     CHECK(munmap(pages + 1, PAGE) < 0 && errno == EINVAL);
     CHECK(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
     for (int i = 0; i < 3000; i++) {
-        void *again = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *again =
+            mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         CHECK(again != MAP_FAILED && munmap(again, 16 * PAGE) == 0);
     }
 }
@@ -128,8 +127,7 @@ static void protect(void)
 
 static void remap(void)
 {
-    char *pages =
-        mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(pages != MAP_FAILED);
     pages[0] = 1;
     pages[2 * PAGE - 1] = 2;

@@ -1,5 +1,5 @@
-/* System calls of musl as plain calls into the kernel linked into the same image (this file takes the
- * place of musl's arch/x86_64/syscall_arch.h in the build's copy of its source). */
+/* System calls of musl as plain calls into the kernel linked into the same image (this file takes
+ * the place of musl's arch/x86_64/syscall_arch.h in the build's copy of its source). */
 #define __SYSCALL_LL_E(x) (x)
 #define __SYSCALL_LL_O(x) (x)
 
