@@ -16,6 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("QUINCE_BUILD", os.path.join(ROOT, "build"))
 POINT = re.compile(r"^(not )?ok\b(?:[ \t]+\d+)?[ \t]*(?:- )?(.*)$")
 DIRECTIVE = re.compile(r"#\s*(skip|todo)\b\S*\s*(.*)$", re.IGNORECASE)
+PLAN_SKIP = re.compile(r"^1\.\.0[ \t]*#[ \t]*skip\S*[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
 TAIL = 60  # lines of output shown of a program that failed
 
 
@@ -47,7 +48,8 @@ class Outcome:
                 self.passed = 1
         elif self.result == "SKIP":
             if points == 0:
-                self.skipped.append(self.errors.strip() or "no reason given")
+                plan = PLAN_SKIP.search(self.output)
+                self.skipped.append(plan[1] if plan else self.errors.strip() or "no reason given")
         elif not self.failures:
             self.failures.append({
                 "TIMEOUT": f"no end after {self.seconds:.0f} s",

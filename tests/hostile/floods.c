@@ -5,6 +5,7 @@
 //! map=h hash key=8 value=8 max=64
 //! map=l lru key=8 value=8 max=64
 //! ring=r 4K
+//! budget=100ms
 //expect attached
 #include <quince_ext.h>
 
