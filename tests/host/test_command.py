@@ -233,11 +233,7 @@ def deaf():
 def machine_dies():
     machine("dying", "die")
     expect(run("list", "dying"), 125, err="ended with exit code 9")
-    for _ in range(50):  # the supervisor writes the machine's end down in its own time
-        if "exit 9" in run("ps", "-a").stdout:
-            break
-        time.sleep(0.1)
-    expect(run("ps", "-a"), out="exit 9")
+    wait_until(lambda: "exit 9" in run("ps", "-a").out, "the supervisor writes the end down")
     machine("noise", "garbage")
     done = run("list", "noise", timeout=30)
     expect(done, 125)
