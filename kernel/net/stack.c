@@ -73,7 +73,8 @@ int net_call(void (*fn)(void *context), void *context)
 
 /* ---- memory ---- */
 
-/* Blocks of up to a frame's size are kept for reuse: a packet costs two of them. */
+/* Blocks of up to a frame's size are kept for reuse: a packet costs two of them. They go back to the
+ * heap when there was no traffic for a second, so that an idle network holds what it held before. */
 enum { CLASS_BYTES = 128, CLASSES = 17, CLASS_KEEP = 16, SMALL = 512 };
 struct block {
     uint32_t size, pad;
@@ -85,6 +86,7 @@ static struct {
     unsigned count;
 } kept[CLASSES];
 static size_t memory_used, memory_limit;
+static bool busy; /* since the last release_kept() */
 
 void *net_alloc(size_t size)
 {
@@ -95,6 +97,7 @@ void *net_alloc(size_t size)
         return NULL;
     size_t class = (total + CLASS_BYTES - 1) / CLASS_BYTES;
     struct block *block;
+    busy = true;
     if (class < CLASSES && kept[class].first) {
         total = class * CLASS_BYTES;
         block = kept[class].first;
@@ -138,6 +141,21 @@ void net_free(void *p)
     kfree(block);
 }
 
+/* A timer. */
+static void release_kept(void)
+{
+    bool idle = !busy;
+    busy = false;
+    for (unsigned class = 0; idle && class < CLASSES; class++) {
+        while (kept[class].first) {
+            struct block *block = kept[class].first;
+            kept[class].first = block->next;
+            kfree(block);
+        }
+        kept[class].count = 0;
+    }
+}
+
 size_t net_memory_used(void)
 {
     return memory_used;
@@ -164,6 +182,7 @@ static const struct {
     {nd6_tmr, ND6_TMR_INTERVAL},
     {ip6_reass_tmr, IP6_REASS_TMR_INTERVAL},
     {mld6_tmr, MLD6_TMR_INTERVAL},
+    {release_kept, 1000},
 };
 enum { TIMERS = sizeof timers / sizeof timers[0], TCP_TIMER = 0 };
 static uint64_t timer_due[TIMERS]; /* clock_now() scale; 0: off */
