@@ -55,6 +55,10 @@ static void log_f64(struct wasm_instance *caller, double a)
     printf("\n");
 }
 
+/* Made once, released at the end. */
+static struct wasm_func *made[64];
+static uint32_t made_count;
+
 static bool resolve(void *context, const struct wasm_import *import, struct wasm_extern *out)
 {
     (void)context;
@@ -68,7 +72,10 @@ static bool resolve(void *context, const struct wasm_import *import, struct wasm
     case WASM_F64: out->func = wasm_func_host("F:", (wasm_host_fn)log_f64); break;
     default: return false;
     }
-    return out->func != NULL;
+    if (!out->func || made_count == sizeof made / sizeof *made)
+        return false;
+    made[made_count++] = out->func;
+    return true;
 }
 
 /* The same arguments as in differential.mjs. */
@@ -130,5 +137,7 @@ int main(int argc, char **argv)
     }
     wasm_instance_free(instance);
     wasm_module_release(module);
+    while (made_count)
+        wasm_func_release(made[--made_count]);
     return 0;
 }

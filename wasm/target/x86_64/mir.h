@@ -68,7 +68,8 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
     X(ALU, MODIFY, NONE, MEM)     /* sub: enum x86_alu; dst op= b, imm or [mem] */                 \
     X(ALU_STORE, NONE, NONE, REG) /* [mem] op= b or imm */                                         \
     X(CMP, NONE, REG, MEM)                                                                         \
-    X(TEST, NONE, REG, MEM) X(CMP_MEM, NONE, NONE, REG) /* [mem] with b or imm; size 1, 2, 4, 8 */ \
+    X(TEST, NONE, REG, MEM)                                                                        \
+    X(CMP_MEM, NONE, NONE, REG) /* [mem] with b or imm; size 1, 2, 4, 8 */                         \
         X(IMUL, MODIFY, NONE, MEM) X(IMUL3, LATE, NONE, MEM) /* dst = b * imm */                   \
         X(SHIFT, MODIFY, NONE, NONE)                         /* sub: digit; dst by imm */          \
         X(SHIFT_CL, MODIFY, NONE, NONE)                      /* dst by cl */                       \
@@ -272,13 +273,13 @@ struct target_compiler {
     uint32_t spill_bytes;
 
     /* emission */
-    uint32_t start;       /* offset in out */
-    uint32_t frame;       /* bytes from rsp to the return address */
-    uint32_t spill_base;  /* first spill slot from rsp */
-    uint32_t next_move;   /* in moves, while walking */
-    uint32_t flags_end; /* where the last ALU instruction ended: its flags tell of flags_reg */
+    uint32_t start;      /* offset in out */
+    uint32_t frame;      /* bytes from rsp to the return address */
+    uint32_t spill_base; /* first spill slot from rsp */
+    uint32_t next_move;  /* in moves, while walking */
+    uint32_t flags_end;  /* where the last ALU instruction ended: its flags tell of flags_reg */
     uint8_t flags_reg, flags_size;
-    bool flags_logic; /* carry and overflow are clear */
+    bool flags_logic;     /* carry and overflow are clear */
     bool zeroed;          /* the register of the setcc to come */
     VEC(uint32_t) labels; /* of blocks: offset */
     VEC(struct fixup) fixups;
