@@ -167,8 +167,11 @@ int semaphore_wait(struct semaphore *s, uint64_t deadline)
 
 void semaphore_post(struct semaphore *s)
 {
+    /* In one go: who takes it may be gone with the semaphore as soon as the lock is free. */
     cpu_irq_state state = spin_lock(&s->queue.lock);
     s->count++;
+    if (s->queue.waiters.next && !list_empty(&s->queue.waiters))
+        wake(list_entry(s->queue.waiters.next, struct thread, wait_node));
     spin_unlock(&s->queue.lock, state);
-    (void)wait_wake(&s->queue, 1);
+    schedule_after_wake();
 }

@@ -1,4 +1,5 @@
 """A machine in QEMU with the control channel and a forwarded HTTP port, and a load on that port."""
+import http.client
 import os
 import socket
 import subprocess
@@ -143,9 +144,21 @@ class Load:
             thread.start()
 
     def run(self):
+        """Some requests on each connection, so that both are under load: connecting and serving."""
+        connection, left = None, 0
         while not self.stopping:
             start = time.monotonic()
-            good = get(self.port, 10)
+            if left == 0:
+                connection, left = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10), 10
+            try:
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                good = answer.status == 200 and len(answer.read()) > 0
+            except (OSError, http.client.HTTPException):
+                good = False
+            left = left - 1 if good else 0
+            if left == 0:
+                connection.close()
             took = time.monotonic() - start
             with self.lock:
                 self.answered += good

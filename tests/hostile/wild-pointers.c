@@ -6,6 +6,7 @@
 //! map=h hash key=32 value=64 max=4
 //! ring=r 4K
 //! init_budget=1s
+//! budget=100ms
 //expect attached
 #include <quince_ext.h>
 
