@@ -343,11 +343,6 @@ static int conclude(struct supervisor *s, int status)
                : WIFSIGNALED(status) ? 128 + WTERMSIG(status)
                : s->stops            ? 128 + s->stop_signal
                                      : qemu_guest_code(WEXITSTATUS(status));
-    if (s->mux) {
-        char *reason = xformat("the machine ended with exit code %d", code);
-        mux_end(s->mux, reason);
-        free(reason);
-    }
     if (s->config->foreground) {
         if (dead) {
             explain_failure(s);
@@ -400,7 +395,13 @@ int supervise(struct supervisor_config *config)
         unlink(socket);
         free(socket);
     }
-    tell_ready(&s, READY_ENDED);
     close(config->lock);
+    /* Only now is it told: whoever hears of the end finds it on record. */
+    if (s.mux) {
+        char *reason = xformat("the machine ended with exit code %d", code);
+        mux_end(s.mux, reason);
+        free(reason);
+    }
+    tell_ready(&s, READY_ENDED);
     return code;
 }

@@ -233,7 +233,7 @@ def deaf():
 def machine_dies():
     machine("dying", "die")
     expect(run("list", "dying"), 125, err="ended with exit code 9")
-    wait_until(lambda: "exit 9" in run("ps", "-a").out, "the supervisor writes the end down")
+    expect(run("ps", "-a"), out="exit 9")
     machine("noise", "garbage")
     done = run("list", "noise", timeout=30)
     expect(done, 125)
