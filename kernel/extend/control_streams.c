@@ -22,6 +22,7 @@ struct stream {
 };
 static struct stream streams[STREAMS];
 static struct mutex streams_lock; /* the table; not held while sending */
+static bool table_changed;        /* since the thread last went through it */
 static uint8_t *chunk;            /* kept, so that a stream needs no memory later */
 
 static int add(struct stream stream)
@@ -34,6 +35,7 @@ static int add(struct stream stream)
             error = 0;
         }
     }
+    __atomic_store_n(&table_changed, true, __ATOMIC_RELEASE);
     mutex_unlock(&streams_lock);
     wait_wake(&ring_activity, UINT32_MAX);
     return error;
@@ -121,6 +123,9 @@ static bool advance(struct stream *stream)
 static bool something(void *context)
 {
     (void)context;
+    if (__atomic_load_n(&table_changed, __ATOMIC_ACQUIRE)) {
+        return true; /* a stream of the log, say, which does not wake us by itself */
+    }
     for (unsigned i = 0; i < STREAMS; i++) {
         const struct stream *stream = &streams[i];
         if (stream->id &&
@@ -137,6 +142,7 @@ static void stream_main(void *arg)
     (void)arg;
     for (;;) {
         bool logs = false;
+        __atomic_store_n(&table_changed, false, __ATOMIC_RELEASE);
         for (unsigned i = 0; i < STREAMS; i++) {
             struct stream *stream = &streams[i];
             mutex_lock(&streams_lock);

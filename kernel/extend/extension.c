@@ -413,7 +413,7 @@ int extension_unload(const char *name, uint64_t *freed, char *reason, size_t siz
     *freed = 0;
     mutex_lock(&registry_lock);
     struct extension *ext = find(name);
-    bool failure = !ext && forget_failure(name);
+    bool failure = forget_failure(name);
     if (ext) {
         list_remove(&ext->node);
         loaded--;

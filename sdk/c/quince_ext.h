@@ -45,8 +45,8 @@
 /* How the operator's `quince map dump` shows a map: lines MAP=FORMAT, each with its \n, where the
  * format names the fields of key and value; see docs/maps.md. */
 #define QUINCE_FORMAT(...)                                                                         \
-    __asm__(".section .custom_section.quince.format,\"\",@\n.ascii " QUINCE_TEXT(__VA_ARGS__)     \
-            "\n.text\n")
+    __asm__(".section .custom_section.quince.format,\"\",@\n.ascii " QUINCE_TEXT(                  \
+        __VA_ARGS__) "\n.text\n")
 
 #define QUINCE_EXPORT(name) __attribute__((export_name(#name), used, visibility("default")))
 

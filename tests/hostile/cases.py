@@ -74,10 +74,14 @@ def compile_c(path, folder, sdk):
         return f.read()
 
 
+WORDS = ("!", "!none", "!name", "grant", "machine", "mutate", "each", "expect")
+
+
 def directives(text, mark):
     for line in text.splitlines():
-        if line.startswith(mark) and not line.startswith(mark + " "):
-            yield line[len(mark):]
+        if line.startswith(mark) and line[len(mark):].split()[:1] and \
+                line[len(mark):].split()[0] in WORDS:
+            yield line[len(mark):].lstrip(" ")
 
 
 def from_file(path, folder, sdk):

@@ -1,12 +1,12 @@
-// Writes to the log, its ring and its maps as fast as it can with every packet: lines are cut, records
-// overwrite each other, the map is full; nothing grows.
+// Writes to the log, its ring and its maps as fast as it can with every packet: lines are cut,
+// records overwrite each other, the map is full; nothing grows.
 //! hook=net.rx
 //! need=log
 //! map=h hash key=8 value=8 max=64
 //! map=l lru key=8 value=8 max=64
 //! ring=r 4K
 //! budget=100ms
-//expect attached
+// expect attached
 #include <quince_ext.h>
 
 QUINCE_PACKET_BUFFER(128);

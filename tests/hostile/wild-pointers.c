@@ -1,5 +1,5 @@
-// Host functions with pointers and lengths that are not its own: each must answer with an error, and
-// none may touch a byte outside of the module's memory.
+// Host functions with pointers and lengths that are not its own: each must answer with an error,
+// and none may touch a byte outside of the module's memory.
 //! hook=net.rx
 //! need=log,random,packet.write
 //! map=a array value=64 max=4
@@ -7,7 +7,7 @@
 //! ring=r 4K
 //! init_budget=1s
 //! budget=100ms
-//expect attached
+// expect attached
 #include <quince_ext.h>
 
 QUINCE_PACKET_BUFFER(128);
@@ -15,9 +15,9 @@ QUINCE_PACKET_BUFFER(128);
 static const struct {
     uint32_t at, len;
 } wild[] = {
-    {0xffffffff, 1},       {0xffffffff, 0xffffffff}, {0xfffffff0, 64},  {0, 0xffffffff},
-    {65536, 0xfffffff0},   {0x80000000, 64},         {0x7fffffff, 128}, {0x10000000, 0x10000000},
-    {0x00400000, 64},      {1, 0xfffffffe},
+    {0xffffffff, 1},     {0xffffffff, 0xffffffff}, {0xfffffff0, 64},  {0, 0xffffffff},
+    {65536, 0xfffffff0}, {0x80000000, 64},         {0x7fffffff, 128}, {0x10000000, 0x10000000},
+    {0x00400000, 64},    {1, 0xfffffffe},
 };
 
 static void must_fail(int32_t result)
