@@ -18,6 +18,8 @@ QUINCE_MANIFEST("name=firewall\n"
                 "need=log\n"
                 "on_fault=drop\n");
 
+QUINCE_FORMAT("matches=rule:u32,packets:u64\n");
+
 enum { MATCHES, RULES = 32 };
 QUINCE_PACKET_BUFFER(128);
 

@@ -8,10 +8,12 @@ import signal
 import stat
 import struct
 import subprocess
+import sys
 import tempfile
 
-import tap
-from tap import QUINCE, expect, run, wait_until
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
+from tap import QUINCE, expect, run, wait_until  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 STATE = tap.private_state()

@@ -7,7 +7,7 @@ import tempfile
 import time
 import traceback
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("QUINCE_BUILD", os.path.join(ROOT, "build"))
 QUINCE = os.path.join(BUILD, "host", "quince")
 
@@ -52,8 +52,8 @@ def private_state():
     return folder
 
 
-def main(tests):
-    """Runs (name, function) pairs; prints TAP; ends the process."""
+def main(tests, after=lambda: None):
+    """Runs (name, function) pairs, and AFTER after each; prints TAP; ends the process."""
     print(f"1..{len(tests)}", flush=True)
     failed = 0
     for number, (name, test) in enumerate(tests, 1):
@@ -67,5 +67,6 @@ def main(tests):
             text = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
             for line in text.splitlines() or ["?"]:
                 print(f"# {line}", flush=True)
+        after()
         print(f"# {time.monotonic() - start:.2f} s", flush=True)
     sys.exit(1 if failed else 0)
