@@ -158,6 +158,9 @@ struct machine *machine_all(int *count)
         memcpy(machine->name, entry->d_name, strlen(entry->d_name) + 1);
         machine->running = machine_running(machine->name);
         machine->meta = read_meta(machine->name);
+        if (!cJSON_HasObjectItem(machine->meta, "name")) { /* it is just being started */
+            cJSON_AddStringToObject(machine->meta, "name", machine->name);
+        }
     }
     closedir(folder);
     if (machines) {

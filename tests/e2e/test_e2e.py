@@ -133,7 +133,7 @@ def observe(machine):
     expect(run("stats"), out=["net0", "memory", "flows"])
     expect(run("logs"), out="flows")
     expect(run("unload", "flows"), out="freed")
-    assert "attached" not in expect(run("list"), out="is loaded already").out
+    assert "attached" not in expect(run("list")).out
     get(port)
     expect(run("stop", "web"))
     expect(run("ps", "-a"), out="no machine runs")
