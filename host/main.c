@@ -8,7 +8,7 @@
 
 static const struct {
     const char *title;
-    struct command commands[8];
+    struct command commands[12]; /* ends with one without a name */
 } groups[] = {
     {"images and machines",
      {

@@ -73,8 +73,9 @@ int net_call(void (*fn)(void *context), void *context)
 
 /* ---- memory ---- */
 
-/* Blocks of up to a frame's size are kept for reuse: a packet costs two of them. They go back to the
- * heap when there was no traffic for a second, so that an idle network holds what it held before. */
+/* Blocks of up to a frame's size are kept for reuse: a packet costs two of them. They go back to
+ * the heap when there was no traffic for a second, so that an idle network holds what it held
+ * before. */
 enum { CLASS_BYTES = 128, CLASSES = 17, CLASS_KEEP = 16, SMALL = 512 };
 struct block {
     uint32_t size, pad;
@@ -146,7 +147,7 @@ static void release_kept(void)
 {
     bool idle = !busy;
     busy = false;
-    for (unsigned class = 0; idle && class < CLASSES; class++) {
+    for (unsigned class = 0; idle && class < CLASSES; class ++) {
         while (kept[class].first) {
             struct block *block = kept[class].first;
             kept[class].first = block->next;
