@@ -30,10 +30,8 @@ static const struct {
      }},
     {"modules on this host",
      {
-#ifdef HAVE_ENGINE
          {"inspect", "what a .wasm imports, exports and asks for", cmd_inspect},
          {"exec", "run a WASI program or call one export", cmd_exec},
-#endif
      }},
 };
 
