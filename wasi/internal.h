@@ -9,6 +9,7 @@
 
 #include "wasi.h"
 
+/* clang-format off */
 #define WASI_ERRNOS(X)                                                                             \
     X(SUCCESS, 0)                                                                                  \
     X(2BIG, 1) X(ACCES, 2) X(ADDRINUSE, 3) X(ADDRNOTAVAIL, 4) X(AFNOSUPPORT, 5) X(AGAIN, 6)        \
@@ -32,6 +33,7 @@
                                                                         X(TIMEDOUT, 73)            \
                                                                             X(TXTBSY, 74)          \
                                                                                 X(XDEV, 75)
+/* clang-format on */
 enum wasi_errno {
 #define X(name, number) WASI_E##name = number,
     WASI_ERRNOS(X)
@@ -107,6 +109,7 @@ struct wasi_fd {
     DIR *dir;      /* of fd_readdir, on a descriptor of its own */
 };
 
+/* clang-format off */
 #define WASI_FUNCS(X)                                                                              \
     X(args_get, "ii:i")                                                                            \
     X(args_sizes_get, "ii:i") X(environ_get, "ii:i") X(environ_sizes_get, "ii:i") X(               \
@@ -129,6 +132,7 @@ struct wasi_fd {
                                                         X(sock_recv, "iiiiii:i")                   \
                                                             X(sock_send, "iiiii:i")                \
                                                                 X(sock_shutdown, "ii:i")
+/* clang-format on */
 enum wasi_func {
 #define X(name, type) WASI_FUNC_##name,
     WASI_FUNCS(X)

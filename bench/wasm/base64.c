@@ -26,7 +26,8 @@ EXPORT
         for (size_t i = 0; i < sizeof text; i += 4) {
             uint32_t w = (uint32_t)reverse[(uint8_t)text[i]] << 18 |
                          (uint32_t)reverse[(uint8_t)text[i + 1]] << 12 |
-                         (uint32_t)reverse[(uint8_t)text[i + 2]] << 6 | reverse[(uint8_t)text[i + 3]];
+                         (uint32_t)reverse[(uint8_t)text[i + 2]] << 6 |
+                         reverse[(uint8_t)text[i + 3]];
             *b++ = (uint8_t)(w >> 16);
             *b++ = (uint8_t)(w >> 8);
             *b++ = (uint8_t)w;

@@ -1,6 +1,6 @@
-/* What every program of the compute benchmark shares: exact integer types, a deterministic source of
- * data, a checksum. A program defines `uint32_t run(uint32_t rounds)`, whose result depends on all the
- * work it did; the harness compares it with the value in programs.py and between engines.
+/* What every program of the compute benchmark shares: exact integer types, a deterministic source
+ * of data, a checksum. A program defines `uint32_t run(uint32_t rounds)`, whose result depends on
+ * all the work it did; the harness compares it with the value in programs.py and between engines.
  *
  * The same source is compiled for wasm32 without a libc and natively, where native.c times it. */
 #ifndef BENCH_H

@@ -8,7 +8,7 @@ static uint32_t rol(uint32_t x, int n)
 
 #define QUARTER(a, b, c, d)                                                                        \
     a += b, d = rol(d ^ a, 16), c += d, b = rol(b ^ c, 12), a += b, d = rol(d ^ a, 8), c += d,     \
-        b = rol(b ^ c, 7)
+            b = rol(b ^ c, 7)
 
 static void block(uint32_t out[16], const uint32_t in[16])
 {

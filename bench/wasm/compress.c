@@ -1,4 +1,5 @@
-/* An LZ77 compressor of the LZ4 kind (hash of four bytes, literals and matches) and its decompressor. */
+/* An LZ77 compressor of the LZ4 kind (hash of four bytes, literals and matches) and its
+ * decompressor. */
 #include "bench.h"
 
 enum { SIZE = 65536, HASH = 4096 };

@@ -1,4 +1,5 @@
-/* A bytecode interpreter: a stack machine dispatched by a switch, running a sieve and Collatz walks. */
+/* A bytecode interpreter: a stack machine dispatched by a switch, running a sieve and Collatz
+ * walks. */
 #include "bench.h"
 
 enum op { PUSH, LOAD, STORE, ADD, MUL, AND, SHR, LT, EQ, JUMP, JUMP_IF, GET, PUT, HALT };

@@ -34,7 +34,8 @@ static void make_text(void)
         put_number(random_next() % 10000);
         put(".");
         put_number(10 + random_next() % 90);
-        put("e-1, \"tags\": [\"a\", \"bc\", null, true, false], \"deep\": {\"x\": {\"y\": [[1], [2, 3]]}}}");
+        put("e-1, \"tags\": [\"a\", \"bc\", null, true, false], \"deep\": {\"x\": {\"y\": [[1], "
+            "[2, 3]]}}}");
     }
     put("]");
     text[length] = 0;
@@ -54,14 +55,14 @@ static void parse_string(struct parser *p)
     for (p->at++; *p->at && *p->at != '"'; p->at++) {
         uint32_t c = (uint8_t)*p->at;
         if (c == '\\') {
-            c = (uint8_t)*++p->at;
+            c = (uint8_t) * ++p->at;
             switch (c) {
             case 'n': c = '\n'; break;
             case 't': c = '\t'; break;
             case 'u':
                 c = 0;
                 for (int i = 0; i < 4; i++) {
-                    uint32_t d = (uint8_t)*++p->at;
+                    uint32_t d = (uint8_t) * ++p->at;
                     c = c * 16 + (d <= '9' ? d - '0' : (d | 32) - 'a' + 10);
                 }
                 break;

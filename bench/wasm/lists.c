@@ -1,4 +1,5 @@
-/* Linked lists as CoreMark uses them: find, reverse, merge sort by two orders, remove and restore. */
+/* Linked lists as CoreMark uses them: find, reverse, merge sort by two orders, remove and restore.
+ */
 #include "bench.h"
 
 enum { COUNT = 400 };

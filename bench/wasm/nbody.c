@@ -14,8 +14,10 @@ static void step(double dt)
             double dx = a->x - b->x, dy = a->y - b->y, dz = a->z - b->z;
             double square = dx * dx + dy * dy + dz * dz + 0.01;
             double pull = dt / (square * __builtin_sqrt(square));
-            a->vx -= dx * b->mass * pull, a->vy -= dy * b->mass * pull, a->vz -= dz * b->mass * pull;
-            b->vx += dx * a->mass * pull, b->vy += dy * a->mass * pull, b->vz += dz * a->mass * pull;
+            a->vx -= dx * b->mass * pull, a->vy -= dy * b->mass * pull,
+                a->vz -= dz * b->mass * pull;
+            b->vx += dx * a->mass * pull, b->vy += dy * a->mass * pull,
+                b->vz += dz * a->mass * pull;
         }
     for (int i = 0; i < 5; i++) {
         struct body *b = &bodies[i];

@@ -1,4 +1,5 @@
-/* A packet analyser's inner loop: parse Ethernet, IPv4, TCP or UDP, find the flow in a hash table. */
+/* A packet analyser's inner loop: parse Ethernet, IPv4, TCP or UDP, find the flow in a hash table.
+ */
 #include "bench.h"
 
 enum { PACKETS = 512, FLOWS = 4096, SNAP = 96 };

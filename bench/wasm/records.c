@@ -1,4 +1,5 @@
-/* A Dhrystone-like mix: records and pointers, string copy and comparison, enumerations, small calls. */
+/* A Dhrystone-like mix: records and pointers, string copy and comparison, enumerations, small
+ * calls. */
 #include "bench.h"
 
 enum choice { FIRST, SECOND, THIRD, FOURTH };

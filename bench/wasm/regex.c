@@ -135,7 +135,8 @@ static uint32_t matches(const char *pattern)
 
 EXPORT
 {
-    static const char *const patterns[] = {"a(b|c)*d", "[0-9]+x[a-f]?y", "(ab|ba|cc)+d.e", "a.*b.c"};
+    static const char *const patterns[] = {"a(b|c)*d", "[0-9]+x[a-f]?y", "(ab|ba|cc)+d.e",
+                                           "a.*b.c"};
     random_seed(16);
     for (size_t i = 0; i < SIZE; i++)
         text[i] = (uint8_t)("abcdefxy0123"[random_next() % 12]);

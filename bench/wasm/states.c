@@ -1,5 +1,5 @@
-/* A state machine as CoreMark uses it: classify comma-separated tokens as integer, float, scientific
- * or invalid, one byte at a time. */
+/* A state machine as CoreMark uses it: classify comma-separated tokens as integer, float,
+ * scientific or invalid, one byte at a time. */
 #include "bench.h"
 
 enum state { START, INVALID, SIGN, INTEGER, FLOAT, EXPONENT, EXPONENT_SIGN, SCIENTIFIC, STATES };
@@ -71,10 +71,10 @@ static const uint8_t *token(const uint8_t *p, uint32_t *transitions, enum state 
 
 EXPORT
 {
-    static const char *const tokens[] = {"5012",   "1234",     "-874",     "+122",    "35.54400",
-                                         ".1234500", "-110.700", "+0.64400", "5.500e+3", "-.123e-2",
-                                         "-87e+832", "+0.6e-12", "T0.3e-1F", "-T.T++Tq", "1T3.4e4z",
-                                         "34.0e-T^"};
+    static const char *const tokens[] = {"5012",     "1234",     "-874",     "+122",
+                                         "35.54400", ".1234500", "-110.700", "+0.64400",
+                                         "5.500e+3", "-.123e-2", "-87e+832", "+0.6e-12",
+                                         "T0.3e-1F", "-T.T++Tq", "1T3.4e4z", "34.0e-T^"};
     random_seed(19);
     size_t n = 0;
     while (n + 12 < SIZE) {

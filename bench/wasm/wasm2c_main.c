@@ -1,9 +1,10 @@
-/* Runs a module that wasm2c translated: the header and the module's name come from the command line. */
+/* Runs a module that wasm2c translated: the header and the module's name come from the command
+ * line. */
 #include <stdint.h>
 #include HEADER
 
 #define JOIN_(a, b, c) a##b##c
-#define JOIN(a, b, c) JOIN_(a, b, c)
+#define JOIN(a, b, c)  JOIN_(a, b, c)
 
 uint32_t run(uint32_t rounds);
 

@@ -1,5 +1,5 @@
-/* Names of Linux's x86-64 system calls in the order of their numbers; one string each for the two runs
- * the numbers lie in, which is half the size of an array of pointers. */
+/* Names of Linux's x86-64 system calls in the order of their numbers; one string each for the two
+ * runs the numbers lie in, which is half the size of an array of pointers. */
 #include <string.h>
 #include "posix/syscall_names.h"
 

@@ -100,6 +100,7 @@ struct wasm_global {
 /* What compiled code calls for the rare and the large; entered with the ordinary convention, rdi =
  * r15, as C functions through instance->helpers. Each may end the call by wasm_trap(). Arguments
  * are 32 bits wide where Wasm's are; indices are validated constants. */
+/* clang-format off */
 #define WASM_HELPERS(X)                                                                            \
     X(memory_grow) /* (pages, memory) → old pages or -1 */                                       \
     X(memory_fill) /* (dst, value, n, memory) */                                                   \
@@ -118,6 +119,7 @@ struct wasm_global {
     X(f32_ceil)                                                                                    \
     X(f32_floor) X(f32_trunc) X(f32_nearest) /* where SSE4.1 is missing */                         \
         X(f64_ceil) X(f64_floor) X(f64_trunc) X(f64_nearest)
+/* clang-format on */
 enum wasm_helper {
 #define X(name) WASM_HELPER_##name,
     WASM_HELPERS(X)

@@ -56,6 +56,7 @@ enum use_kind { USE_NONE, USE_ANY, USE_MEM, USE_REG };
 enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
 
 /* X(name, dst, a, b). Memory operands (base, index) are USE_REG always. t is a temporary. */
+/* clang-format off */
 #define MOPS(X)                                                                                    \
     X(NOP, NONE, NONE, NONE)                                                                       \
     X(MOV, LATE, ANY, NONE)     /* dst = a; either may be a physical register */                   \
@@ -99,6 +100,7 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
         X(CALL, NONE, NONE, NONE) /* list: arguments; imm: function index */                       \
         X(CALL_IMPORT, NONE, NONE, NONE) X(CALL_HELPER, NONE, NONE, NONE)                          \
             X(CALL_RDI, NONE, NONE, NONE) /* after FUNC */
+/* clang-format on */
 
 #define USE_TEMP 4
 #define NO_IMM   0xff
