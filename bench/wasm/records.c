@@ -91,7 +91,13 @@ EXPORT
 {
     uint32_t sum = 0;
     one = (struct record){&two, FIRST, THIRD, 40, "RECORDS, SOME STRING"};
-    counter = 0;
+    two = (struct record){0};
+    counter = letter_1 = letter_2 = 0;
+    for (int i = 0; i < 50; i++) { /* every run starts from the same state */
+        row[i] = 0;
+        for (int j = 0; j < 50; j++)
+            grid[i][j] = 0;
+    }
     for (uint32_t run = 1; run <= rounds * 1000; run++) {
         char first[31], second[31];
         letter_1 = 'A';
