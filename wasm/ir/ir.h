@@ -109,6 +109,12 @@ struct ir_op_info {
 };
 extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
 
+/* Whether the result is 0 or 1: the comparisons stand together in the table. */
+static inline bool ir_is_comparison(unsigned op)
+{
+    return op >= IR_EQZ && op <= IR_FGE;
+}
+
 typedef uint32_t ir_ref;       /* index of an instruction */
 typedef uint32_t ir_block_ref; /* index of a block; 0 is the entry */
 

@@ -111,25 +111,8 @@ uint64_t fold_limit(const struct ir_func *f, ir_ref ref)
     case IR_SHR_U:
         return opt_const(f, ins->b, &k) ? all >> (k & (ins->type == IR_I32 ? 31 : 63)) : all;
     case IR_ZEXT: return UINT32_MAX;
-    case IR_EQZ:
-    case IR_EQ:
-    case IR_NE:
-    case IR_LT_S:
-    case IR_LT_U:
-    case IR_GT_S:
-    case IR_GT_U:
-    case IR_LE_S:
-    case IR_LE_U:
-    case IR_GE_S:
-    case IR_GE_U:
-    case IR_FEQ:
-    case IR_FNE:
-    case IR_FLT:
-    case IR_FGT:
-    case IR_FLE:
-    case IR_FGE:
     case IR_REF_IS_NULL: return 1;
-    default: return all;
+    default: return ir_is_comparison(ins->op) ? 1 : all;
     }
 }
 

@@ -38,23 +38,6 @@ uint32_t value_limit(struct target_compiler *c, ir_ref ref)
     case IR_SHR_U: return const_value(c, ins->b, &k) ? UINT32_MAX >> (k & 31) : UINT32_MAX;
     case IR_REM_U: return const_value(c, ins->b, &k) && (uint32_t)k ? (uint32_t)k - 1 : UINT32_MAX;
     case IR_LOAD: return ins->access == IR_U8 ? 0xff : ins->access == IR_U16 ? 0xffff : UINT32_MAX;
-    case IR_EQZ:
-    case IR_EQ:
-    case IR_NE:
-    case IR_LT_S:
-    case IR_LT_U:
-    case IR_GT_S:
-    case IR_GT_U:
-    case IR_LE_S:
-    case IR_LE_U:
-    case IR_GE_S:
-    case IR_GE_U:
-    case IR_FEQ:
-    case IR_FNE:
-    case IR_FLT:
-    case IR_FGT:
-    case IR_FLE:
-    case IR_FGE: return 1;
     case IR_CLZ:
     case IR_CTZ:
     case IR_POPCNT: return 64;
@@ -74,7 +57,7 @@ uint32_t value_limit(struct target_compiler *c, ir_ref ref)
         uint64_t scaled = (uint64_t)limit << (k & 31);
         return scaled > UINT32_MAX ? UINT32_MAX : (uint32_t)scaled;
     }
-    default: return UINT32_MAX;
+    default: return ir_is_comparison(ins->op) ? 1 : UINT32_MAX;
     }
 }
 
