@@ -26,6 +26,7 @@ enum wasm_type {
     WASM_V128 = 0x7b,
     WASM_FUNCREF = 0x70,
     WASM_EXTERNREF = 0x6f,
+    WASM_EXNREF = 0x69,
 };
 
 /* Import and export kinds, in their binary encoding (spec 5.5.5). */
@@ -84,6 +85,10 @@ enum wasm_trap {
     WASM_TRAP_TIMEOUT,      /* the call's time budget is spent */
     WASM_TRAP_EXIT,         /* the host ended the call on purpose (proc_exit) */
     WASM_TRAP_HOST,         /* a host function refused */
+    WASM_TRAP_EXCEPTION,    /* uncaught exception */
+    WASM_TRAP_NULL_REF,     /* null exception reference: throw_ref of null */
+    WASM_TRAP_UNALIGNED,    /* unaligned atomic */
+    WASM_TRAP_SHARED,       /* expected shared memory: atomic.wait elsewhere */
     WASM_TRAP_COUNT,
 };
 const char *wasm_trap_name(enum wasm_trap trap); /* "out of bounds memory access", … */
@@ -94,6 +99,7 @@ struct wasm_func;     /* a callable function: of an instance, or of the host */
 struct wasm_memory;
 struct wasm_table;
 struct wasm_global;
+struct wasm_tag; /* of exceptions: two are the same if they are the same object */
 
 /* Limits of loading; zero means the default named in wasm/limits.h. */
 struct wasm_load_options {
@@ -163,6 +169,7 @@ struct wasm_extern {
         struct wasm_memory *memory;
         struct wasm_table *table;
         struct wasm_global *global;
+        struct wasm_tag *tag;
     };
 };
 

@@ -74,6 +74,8 @@ struct module_info {
     uint32_t type_count, import_count, func_count, table_count, memory_count, global_count;
     uint32_t export_count, elem_count, data_count, custom_count;
     uint32_t imported_funcs, imported_tables, imported_memories, imported_globals;
+    uint32_t *tag_types; /* type index of every tag, imports first */
+    uint32_t tag_count, imported_tags;
     uint32_t start;          /* ~0u: none */
     const char **func_names; /* from the name section; NULL, or entries may be NULL */
     const char *module_name; /* from the name section, or NULL */

@@ -20,7 +20,8 @@ enum ir_type { IR_VOID, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_REF, IR_TYPE
 /* IR_REF is a 64-bit pointer: a struct wasm_func * or an externref. */
 
 /* Memory access widths of IR_LOAD and IR_STORE, the integer ones extended to the result type. The
- * front end writes i32.load as IR_U32 and stores as the unsigned ones. */
+ * front end writes i32.load as IR_U32 and stores as the unsigned ones. A load of type V128 with a
+ * float access (F32, F64) fills the rest of the vector with zeros. */
 enum ir_access {
     IR_S8,
     IR_U8,
@@ -79,10 +80,27 @@ enum ir_access {
     X(LOAD, "aix", IR_T | IR_R)                                                                    \
     X(STORE, "abix", IR_T | IR_W) /* b value */                                                    \
     X(MEMORY_SIZE, "x", IR_R)     /* pages */                                                      \
+    /* atomics: sequentially consistent, alignment checked (WASM_TRAP_UNALIGNED); the access is    \
+     * one of the unsigned, the result zero-extended */                                            \
+    X(ATOMIC_LOAD, "aix", IR_T | IR_R | IR_W)                                                      \
+    X(ATOMIC_STORE, "abix", IR_T | IR_R | IR_W)                                                    \
+    X(ATOMIC_RMW, "abix", IR_T | IR_R | IR_W)      /* imm2: enum ir_rmw; result: the old value */  \
+    X(ATOMIC_CMPXCHG, "abcix", IR_T | IR_R | IR_W) /* b expected, c replacement */                 \
+    X(FENCE, "", IR_R | IR_W)                                                                      \
+    /* vectors: aux enum simd_op, imm lane number (ir/simd.h) */                                   \
+    X(SIMD1, "aix", IR_P) X(SIMD2, "abix", IR_P) X(SIMD3, "abcx", IR_P)                            \
     X(GLOBAL_GET, "x", IR_R) X(GLOBAL_SET, "ax", IR_W)                                             \
     /* references */                                                                               \
     X(REF_NULL, "", IR_P) X(REF_IS_NULL, "a", IR_P)                                                \
-    /* calls: list the arguments; type that of result 0 */                                         \
+    /* exceptions: references to struct wasm_exception. What follows a call marked                 \
+     * IR_CALL_CATCHES runs also when the callee threw: EXCEPTION then is not null. */             \
+    X(EXCEPTION, "", IR_R)        /* the one on its way, or null */                                \
+    X(EXCEPTION_CLEAR, "", IR_W)  /* it has arrived */                                             \
+    X(EXCEPTION_TAG, "a", IR_R)   /* its tag, as a reference to compare with TAG */                \
+    X(EXCEPTION_GET, "ai", IR_R)  /* imm: which value of its payload */                            \
+    X(EXCEPTION_SET, "abi", IR_W) /* of a new one */                                               \
+    X(TAG, "x", IR_P)             /* the module's tag of this index, as a reference */             \
+    /* calls: list the arguments; type that of result 0; access: IR_CALL_CATCHES or 0 */           \
     X(CALL, "lx", IR_T | IR_R | IR_W | IR_K)          /* aux: function index (imports included) */ \
     X(CALL_INDIRECT, "alx", IR_T | IR_R | IR_W | IR_K) /* a element; aux: type; imm2: table */     \
     X(CALL_HELPER, "lx", IR_T | IR_R | IR_W | IR_K)   /* aux: enum wasm_helper */                  \
@@ -96,6 +114,13 @@ enum ir_access {
 /* clang-format on */
 
 enum { IR_P = 1, IR_C = 2, IR_T = 4, IR_R = 8, IR_W = 16, IR_K = 32, IR_E = 64 };
+
+enum ir_rmw { IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW_XOR, IR_RMW_XCHG };
+
+/* In access of a call: an exception ends here. Such a call keeps no value in registers, since the
+ * unwinder restores only rsp, the instance and memory 0 before it goes on at the return address.
+ * The front end puts EXCEPTION and a branch on it right behind. */
+enum { IR_CALL_CATCHES = 1 };
 
 enum ir_op {
 #define X(name, operands, flags) IR_##name,
@@ -190,6 +215,8 @@ struct ir_module {
     const struct ir_memory *memories;
     const struct ir_table *tables;
     uint32_t type_count, func_count, import_count, global_count, memory_count, table_count;
+    const uint32_t *tag_types; /* type index of every tag, imports first */
+    uint32_t tag_count;
 };
 
 struct ir_func {

@@ -1,12 +1,19 @@
 /* The operation table as data, and what follows from it: how to walk an instruction's operands and
  * how to resolve copies. */
 #include "ir/ir.h"
+#include "ir/simd.h"
 
 #include <string.h>
 
 const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
 #define X(name, operands, flags) {#name, operands, flags},
     IR_OPS(X)
+#undef X
+};
+
+const struct simd_op_info simd_op_info[SIMD_OP_COUNT] = {
+#define X(number, name, text, types, flags) [number] = {text, types, flags},
+    SIMD_OPS(X)
 #undef X
 };
 

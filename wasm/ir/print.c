@@ -1,5 +1,6 @@
 /* A function as text, a line per instruction, for people. */
 #include "ir/ir.h"
+#include "ir/simd.h"
 #include "runtime/abi.h"
 
 #include <inttypes.h>
@@ -54,8 +55,10 @@ static void put_ins(struct line *line, const struct ir_func *f, ir_ref r)
         put(line, "    v%u:%s = ", r, type_names[ins->type]);
     else
         put(line, "    ");
-    put(line, "%s", ir_op_info[ins->op].name);
-    if (ins->op == IR_LOAD || ins->op == IR_STORE)
+    bool simd = ins->op >= IR_SIMD1 && ins->op <= IR_SIMD3 && ins->aux < SIMD_OP_COUNT;
+    put(line, "%s", simd ? simd_op_info[ins->aux].name : ir_op_info[ins->op].name);
+    if (ins->op == IR_LOAD || ins->op == IR_STORE ||
+        (ins->op >= IR_ATOMIC_LOAD && ins->op <= IR_ATOMIC_CMPXCHG))
         put(line, ".%s", access_names[ins->access]);
     for (const char *o = operands; *o; o++) {
         switch (*o) {
@@ -70,7 +73,7 @@ static void put_ins(struct line *line, const struct ir_func *f, ir_ref r)
         case 'x':
             if (ins->op == IR_CALL_HELPER && ins->aux < WASM_HELPER_COUNT)
                 put(line, " %s", helper_names[ins->aux]);
-            else
+            else if (!simd)
                 put(line, " @%u", ins->aux);
             break;
         default: break;

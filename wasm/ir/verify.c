@@ -1,6 +1,7 @@
 /* The verifier: checks every invariant of ir.h, for debug builds and tests. It trusts nothing but
  * that the arrays of the function have the sizes it gives. */
 #include "ir/dominators.h"
+#include "ir/simd.h"
 #include "host.h"
 #include "runtime/abi.h"
 
@@ -87,10 +88,24 @@ static const char *const rules[IR_OP_COUNT] = {
     [IR_LOAD] = "*n",
     [IR_STORE] = "vn*",
     [IR_MEMORY_SIZE] = "n",
+    [IR_ATOMIC_LOAD] = "**",
+    [IR_ATOMIC_STORE] = "v*n",
+    [IR_ATOMIC_RMW] = "n*n",
+    [IR_ATOMIC_CMPXCHG] = "n*nn",
+    [IR_FENCE] = "v",
+    [IR_SIMD1] = "**",
+    [IR_SIMD2] = "***",
+    [IR_SIMD3] = "****",
     [IR_GLOBAL_GET] = "t",
     [IR_GLOBAL_SET] = "vt",
     [IR_REF_NULL] = "r",
     [IR_REF_IS_NULL] = "ir",
+    [IR_EXCEPTION] = "r",
+    [IR_EXCEPTION_CLEAR] = "v",
+    [IR_EXCEPTION_TAG] = "rr",
+    [IR_EXCEPTION_GET] = "tr",
+    [IR_EXCEPTION_SET] = "vrt",
+    [IR_TAG] = "r",
     [IR_CALL] = "*",
     [IR_CALL_INDIRECT] = "*n",
     [IR_CALL_HELPER] = "*",
@@ -290,8 +305,8 @@ static bool access_fits(uint8_t access, uint8_t type)
     case IR_S32:
     case IR_U32: return type == IR_I32 || type == IR_I64;
     case IR_64: return type == IR_I64;
-    case IR_ACCESS_F32: return type == IR_F32;
-    case IR_ACCESS_F64: return type == IR_F64;
+    case IR_ACCESS_F32: return type == IR_F32 || type == IR_V128;
+    case IR_ACCESS_F64: return type == IR_F64 || type == IR_V128;
     case IR_128: return type == IR_V128;
     default: return false;
     }
@@ -324,6 +339,27 @@ static const struct ir_signature *callee_signature(const struct ir_func *f,
         return NULL;
     }
     return type < m->type_count ? &m->types[type] : NULL;
+}
+
+static bool check_simd(struct verifier *v, ir_ref r)
+{
+    struct ir_func *f = v->f;
+    struct ir_ins *ins = &f->ins[r];
+    const char *types = ins->aux < SIMD_OP_COUNT ? simd_op_info[ins->aux].types : NULL;
+    uint32_t count = ir_operand_count(ins);
+    uint8_t bound[3] = {0};
+    if (!types || strlen(types) != count + 1)
+        return fail(v, "instruction %u: no vector operation %u of %u operands", r, ins->aux, count);
+    for (uint32_t i = 0; i <= count; i++) {
+        uint8_t type = i ? f->ins[*ir_operand(f, ins, i - 1)].type : ins->type;
+        if (types[i] == 'v' ? type != IR_V128
+                            : !type_fits(types[i], type, &bound[0], &bound[1], &bound[2]))
+            return fail(v, "instruction %u: %s of %s", r, simd_op_info[ins->aux].name,
+                        type_names[type]);
+    }
+    return !(simd_op_info[ins->aux].flags & SIMD_L) || ins->imm < 16
+               ? true
+               : fail(v, "instruction %u: no lane %u", r, (unsigned)ins->imm);
 }
 
 /* What the rules cannot say. Needs f->module for what refers to the module. */
@@ -373,6 +409,22 @@ static bool check_special(struct verifier *v, ir_ref r)
                   (f->ins[ins->a].type == IR_I64) != m->memories[ins->aux].is64))
             return fail(v, "instruction %u: wrong memory or address type", r);
         return true;
+    case IR_ATOMIC_LOAD:
+    case IR_ATOMIC_STORE:
+    case IR_ATOMIC_RMW:
+    case IR_ATOMIC_CMPXCHG:
+        if (ins->access != IR_U8 && ins->access != IR_U16 && ins->access != IR_U32 &&
+            ins->access != IR_64)
+            return fail(v, "instruction %u: atomic access %u", r, ins->access);
+        if (m && (ins->aux >= m->memory_count ||
+                  (f->ins[ins->a].type == IR_I64) != m->memories[ins->aux].is64))
+            return fail(v, "instruction %u: wrong memory or address type", r);
+        return true;
+    case IR_SIMD1:
+    case IR_SIMD2:
+    case IR_SIMD3: return check_simd(v, r);
+    case IR_TAG:
+        return !m || ins->aux < m->tag_count ? true : fail(v, "instruction %u: no such tag", r);
     case IR_MEMORY_SIZE:
         return !m || ins->aux < m->memory_count ? true
                                                 : fail(v, "instruction %u: no such memory", r);

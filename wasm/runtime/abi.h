@@ -39,7 +39,16 @@
  * stores results (likewise). Returns enum wasm_trap: 0, or what came through the exit stub. exit
  * stub:            reached with rdi = enum wasm_trap and r15 = instance by a jump from a trap site,
  * from wasm_handle_fault, from wasm_trap(): rsp = r15->exec->exit_sp, restores, returns rdi from
- * the entry thunk. */
+ * the entry thunk.
+ *
+ * Exceptions: exception_throw walks the frames (as a backtrace does) to the first call site whose
+ * code_site says catches; it stores the exception in exec->exception and goes on behind that call
+ * with rsp, r15 and r14 as they were there and nothing else: a function with such a call saves all
+ * callee-saved registers in its prologue and keeps no value in any across it. Foreign and host
+ * thunks on the way give back the caller's r15 and r14. Arrived at an entry thunk, it is a
+ * WASM_TRAP_EXCEPTION of that call, and exec->exception stays set until the next.
+ * Floating-point arguments and results of helpers do not exist but in the rounding ones.
+ */
 #ifndef QUINCE_WASM_ABI_H
 #define QUINCE_WASM_ABI_H
 
@@ -70,6 +79,7 @@ struct wasm_exec {
     uint32_t trap;                       /* the trap that ended it */
     uintptr_t trap_pc, trap_sp, trap_fp; /* where, for the backtrace */
     uintptr_t guard_low, stack_low; /* of the engine stack in use: [guard_low, stack_low) faults */
+    struct wasm_exception *exception; /* on its way to a handler, or NULL */
     struct wasm_exec *previous;
 };
 
@@ -97,9 +107,25 @@ struct wasm_global {
     bool mutable_;
 };
 
+struct wasm_tag {
+    uint32_t type; /* canonical type number: its parameters are the payload */
+    uint32_t references;
+};
+
+/* A thrown exception. They live in the store and are collected; compiled code and tables refer to
+ * them as exnref. */
+struct wasm_exception {
+    struct wasm_tag *tag;
+    struct wasm_exception *next; /* the runtime's */
+    uint64_t mark;
+    uint64_t reserved;
+    union wasm_value values[] __attribute__((aligned(16))); /* one per parameter of the tag */
+};
+
 /* What compiled code calls for the rare and the large; entered with the ordinary convention, rdi =
- * r15, as C functions through instance->helpers. Each may end the call by wasm_trap(). Arguments
- * are 32 bits wide where Wasm's are; indices are validated constants. */
+ * r15, as C functions through instance->helpers. Each may end the call by wasm_trap(). An i32
+ * argument arrives zero-extended, so addresses and sizes are taken as 64 bits whatever the memory;
+ * indices are validated constants. */
 /* clang-format off */
 #define WASM_HELPERS(X)                                                                            \
     X(memory_grow) /* (pages, memory) → old pages or -1 */                                       \
@@ -116,6 +142,11 @@ struct wasm_global {
     X(table_init)  /* (dst, src, n, segment, table) */                                             \
     X(elem_drop)   /* (segment) */                                                                 \
     X(ref_func)    /* (index) → reference */                                                     \
+    X(atomic_notify) /* (address, offset, count, memory) → woken; address and offset I64 */        \
+    X(atomic_wait32) /* (address, offset, expected, timeout, memory) → 0 woken, 1 not equal, … */  \
+    X(atomic_wait64) /* … 2 timed out */                                                           \
+    X(exception_new) /* (tag) → a new exception of this tag, its values not set */                 \
+    X(exception_throw) /* (exception) does not return: to the nearest handler, or a trap */        \
     X(f32_ceil)                                                                                    \
     X(f32_floor) X(f32_trunc) X(f32_nearest) /* where SSE4.1 is missing */                         \
         X(f64_ceil) X(f64_floor) X(f64_trunc) X(f64_nearest)
@@ -137,6 +168,7 @@ struct wasm_instance {
     struct wasm_table **tables;
     struct wasm_global **globals; /* own and imported alike; immutable ones may be folded */
     struct wasm_func *funcs;      /* [all own functions], for ref.func and tables */
+    struct wasm_tag **tags;       /* own and imported */
     /* What follows is the runtime's alone: see runtime/instance.h. */
 };
 

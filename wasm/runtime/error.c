@@ -39,6 +39,10 @@ const char *wasm_trap_name(enum wasm_trap trap)
         [WASM_TRAP_TIMEOUT] = "time budget exceeded",
         [WASM_TRAP_EXIT] = "exit",
         [WASM_TRAP_HOST] = "refused by the host",
+        [WASM_TRAP_EXCEPTION] = "uncaught exception",
+        [WASM_TRAP_NULL_REF] = "null exception reference",
+        [WASM_TRAP_UNALIGNED] = "unaligned atomic",
+        [WASM_TRAP_SHARED] = "expected shared memory",
     };
     return (unsigned)trap < WASM_TRAP_COUNT ? names[trap] : "unknown trap";
 }

@@ -1,5 +1,6 @@
 /* What compiled code calls for the rare and the large. Entered through target_helper_stubs, so
- * there is room on the stack; arguments are 32 bits wide and hostile, sums are formed in 64. */
+ * there is room on the stack; arguments are hostile; an i32 comes zero-extended, so one helper
+ * serves memories of 32 and of 64 bits. */
 #include "runtime/helpers.h"
 
 #include <string.h>
@@ -11,12 +12,12 @@ static inline bool outside(uint64_t start, uint64_t count, uint64_t size)
     return count > size || start > size - count;
 }
 
-uint32_t helper_memory_grow(struct wasm_instance *instance, uint32_t pages, uint32_t memory)
+uint64_t helper_memory_grow(struct wasm_instance *instance, uint64_t pages, uint32_t memory)
 {
-    return (uint32_t)memory_grow(instance->memories[memory], pages);
+    return memory_grow(instance->memories[memory], pages);
 }
 
-void helper_memory_fill(struct wasm_instance *instance, uint32_t dst, uint32_t value, uint32_t n,
+void helper_memory_fill(struct wasm_instance *instance, uint64_t dst, uint32_t value, uint64_t n,
                         uint32_t memory)
 {
     struct wasm_memory *m = instance->memories[memory];
@@ -25,7 +26,7 @@ void helper_memory_fill(struct wasm_instance *instance, uint32_t dst, uint32_t v
     memset(m->base + dst, (int)(value & 0xff), n);
 }
 
-void helper_memory_copy(struct wasm_instance *instance, uint32_t dst, uint32_t src, uint32_t n,
+void helper_memory_copy(struct wasm_instance *instance, uint64_t dst, uint64_t src, uint64_t n,
                         uint32_t dst_memory, uint32_t src_memory)
 {
     struct wasm_memory *d = instance->memories[dst_memory], *s = instance->memories[src_memory];
@@ -46,7 +47,7 @@ bool memory_init(struct instance *instance, struct wasm_memory *memory, uint32_t
     return true;
 }
 
-void helper_memory_init(struct wasm_instance *instance, uint32_t dst, uint32_t src, uint32_t n,
+void helper_memory_init(struct wasm_instance *instance, uint64_t dst, uint32_t src, uint32_t n,
                         uint32_t segment, uint32_t memory)
 {
     if (!memory_init(instance_of(instance), instance->memories[memory], segment, dst, src, n))
@@ -196,3 +197,37 @@ ROUND_HELPER(f64_ceil, double, ceil_double)
 ROUND_HELPER(f64_floor, double, floor_double)
 ROUND_HELPER(f64_trunc, double, trunc_double)
 ROUND_HELPER(f64_nearest, double, nearest_double)
+
+/* Shared memories and exceptions are not created yet, so nothing valid can ask for these. */
+uint32_t helper_atomic_notify(struct wasm_instance *instance, uint64_t address, uint64_t offset,
+                              uint32_t count, uint32_t memory)
+{
+    (void)address, (void)offset, (void)count, (void)memory;
+    wasm_trap(instance, WASM_TRAP_SHARED);
+}
+
+uint32_t helper_atomic_wait32(struct wasm_instance *instance, uint64_t address, uint64_t offset,
+                              uint32_t expected, int64_t timeout, uint32_t memory)
+{
+    (void)address, (void)offset, (void)expected, (void)timeout, (void)memory;
+    wasm_trap(instance, WASM_TRAP_SHARED);
+}
+
+uint32_t helper_atomic_wait64(struct wasm_instance *instance, uint64_t address, uint64_t offset,
+                              uint64_t expected, int64_t timeout, uint32_t memory)
+{
+    (void)address, (void)offset, (void)expected, (void)timeout, (void)memory;
+    wasm_trap(instance, WASM_TRAP_SHARED);
+}
+
+struct wasm_exception *helper_exception_new(struct wasm_instance *instance, uint32_t tag)
+{
+    (void)tag;
+    wasm_trap(instance, WASM_TRAP_EXCEPTION);
+}
+
+void helper_exception_throw(struct wasm_instance *instance, struct wasm_exception *exception)
+{
+    (void)exception;
+    wasm_trap(instance, WASM_TRAP_EXCEPTION);
+}

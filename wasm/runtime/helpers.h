@@ -5,12 +5,12 @@
 
 #include "runtime/abi.h"
 
-uint32_t helper_memory_grow(struct wasm_instance *instance, uint32_t pages, uint32_t memory);
-void helper_memory_fill(struct wasm_instance *instance, uint32_t dst, uint32_t value, uint32_t n,
+uint64_t helper_memory_grow(struct wasm_instance *instance, uint64_t pages, uint32_t memory);
+void helper_memory_fill(struct wasm_instance *instance, uint64_t dst, uint32_t value, uint64_t n,
                         uint32_t memory);
-void helper_memory_copy(struct wasm_instance *instance, uint32_t dst, uint32_t src, uint32_t n,
+void helper_memory_copy(struct wasm_instance *instance, uint64_t dst, uint64_t src, uint64_t n,
                         uint32_t dst_memory, uint32_t src_memory);
-void helper_memory_init(struct wasm_instance *instance, uint32_t dst, uint32_t src, uint32_t n,
+void helper_memory_init(struct wasm_instance *instance, uint64_t dst, uint32_t src, uint32_t n,
                         uint32_t segment, uint32_t memory);
 void helper_data_drop(struct wasm_instance *instance, uint32_t segment);
 void *helper_table_get(struct wasm_instance *instance, uint32_t i, uint32_t table);
@@ -26,6 +26,15 @@ void helper_table_init(struct wasm_instance *instance, uint32_t dst, uint32_t sr
                        uint32_t segment, uint32_t table);
 void helper_elem_drop(struct wasm_instance *instance, uint32_t segment);
 void *helper_ref_func(struct wasm_instance *instance, uint32_t index);
+uint32_t helper_atomic_notify(struct wasm_instance *instance, uint64_t address, uint64_t offset,
+                              uint32_t count, uint32_t memory);
+uint32_t helper_atomic_wait32(struct wasm_instance *instance, uint64_t address, uint64_t offset,
+                              uint32_t expected, int64_t timeout, uint32_t memory);
+uint32_t helper_atomic_wait64(struct wasm_instance *instance, uint64_t address, uint64_t offset,
+                              uint64_t expected, int64_t timeout, uint32_t memory);
+struct wasm_exception *helper_exception_new(struct wasm_instance *instance, uint32_t tag);
+_Noreturn void helper_exception_throw(struct wasm_instance *instance,
+                                      struct wasm_exception *exception);
 float helper_f32_ceil(struct wasm_instance *instance, float x);
 float helper_f32_floor(struct wasm_instance *instance, float x);
 float helper_f32_trunc(struct wasm_instance *instance, float x);

@@ -18,7 +18,9 @@ struct code_buffer {
     uint32_t trap_count, trap_capacity;
     /* Return addresses, for backtraces. */
     struct code_site {
-        uint32_t offset, pos;
+        uint32_t offset;
+        uint32_t pos : 31;    /* byte offset in the module */
+        uint32_t catches : 1; /* exceptions end here: an IR_CALL_CATCHES */
     } * sites;
     uint32_t site_count, site_capacity;
     /* rel32 fields to patch when the target's place is known. */

@@ -333,7 +333,7 @@ void code_site_add(struct code_buffer *code, uint32_t pos)
     if (!grow(code, &array, &code->site_capacity, code->site_count + 1, sizeof *code->sites))
         return;
     code->sites = array;
-    code->sites[code->site_count++] = (struct code_site){(uint32_t)code->size, pos};
+    code->sites[code->site_count++] = (struct code_site){(uint32_t)code->size, pos & INT32_MAX, 0};
 }
 
 void code_reloc_add(struct code_buffer *code, uint32_t offset, uint32_t func)
