@@ -178,8 +178,10 @@ static void scan_uses(struct target_compiler *c)
                 continue;
             use_add(c, arg->value, 2 * block->end, USE_NONE, 0, block->depth);
             mreg a = phi_leader(c, arg->value), p = phi_leader(c, arg->where);
-            if (a != p)
+            if (a != p) {
                 vreg_at(c, a)->phi_group = p;
+                vreg_at(c, p)->leads = true;
+            }
         }
         for (uint32_t i = block->end; i-- > block->first;)
             uses_of(c, i, block->depth);
@@ -246,6 +248,10 @@ static void live_one(struct target_compiler *c, mreg r)
                 def_end = reach;
         } else {
             touch(c, r, b, reach);
+        }
+        if (at_end) { /* the edge's move reads it where the block ends, wherever it is */
+            use.kind = USE_ANY;
+            use.pos--;
         }
         if (use.kind != USE_NONE)
             vec_push(c, c->uses, use);

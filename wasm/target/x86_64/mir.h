@@ -170,6 +170,7 @@ struct mblock {
 struct vreg {
     uint8_t xmm, size;  /* class; bytes to move and to spill: 4, 8, 16 */
     bool constant;      /* no register: IMM is materialised wherever a move needs it */
+    bool leads;         /* a phi group of more than itself */
     bool incoming;      /* lives in an incoming stack slot from the start: at SLOT */
     uint8_t last_reg;   /* that its latest part in a register had */
     uint8_t group_reg;  /* of a phi group leader: register its members should share */

@@ -24,8 +24,9 @@ struct scan {
     uint32_t inactive;                /* chain of those in a hole */
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
     uint32_t clobber_cursor;
-    uint32_t until[REG_COUNT]; /* of the current interval: free until / next use at */
-    uint32_t block[REG_COUNT]; /* … taken for good from */
+    uint32_t until[REG_COUNT];  /* of the current interval: free until */
+    uint64_t wanted[REG_COUNT]; /* how late the register is wanted again: wanted_at() */
+    uint32_t block[REG_COUNT];  /* … taken for good from */
 };
 
 static bool callee_saved(unsigned r)
@@ -204,6 +205,33 @@ static uint32_t next_use(struct scan *s, const struct interval *it, uint32_t pos
             return use->pos;
     }
     return FOREVER;
+}
+
+/* How far off the next use from the current position is, for choosing who gives way. A use outside
+ * of the loop that runs now is later than any inside, since the reload then stands outside too.
+ * What the next round of a loop takes over through a phi is wanted at the end of this one, unless
+ * the phi starts in memory. */
+#define LOOP_DISTANCE (1ull << 32)
+static uint64_t wanted_at(struct scan *s, const struct interval *it)
+{
+    struct target_compiler *c = s->c;
+    uint32_t pos = s->position;
+    unsigned depth = pos / 2 < c->ins.count ? c->blocks.data[c->block_of.data[pos / 2]].depth : 0;
+    for (uint32_t u = it->use; u < it->use_end; u++) {
+        const struct use *use = &c->uses.data[u];
+        if (use->pos < pos)
+            continue;
+        if (use->kind < USE_MEM) {
+            mreg leader = phi_leader(c, it->vreg);
+            uint32_t phi = leader == it->vreg ? 0 : vreg_at(c, leader)->interval;
+            if (!depth || use->depth < depth)
+                continue;
+            if (phi && at(s, phi)->start < pos && !at(s, phi)->reg)
+                continue;
+        }
+        return use->pos + (use->depth < depth ? (depth - use->depth) * LOOP_DISTANCE : 0);
+    }
+    return UINT64_MAX;
 }
 
 /* The last use before POS, or the start: splitting before it would leave it without the register.
@@ -436,29 +464,29 @@ static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsig
         if (call < block && !callee_saved(r))
             block = call;
         s->block[r] = block;
-        uint32_t until = s->active[r] ? next_use(s, at(s, s->active[r]), s->position) : FOREVER;
-        s->until[r] = until < block ? until : block;
+        uint64_t wanted = s->active[r] ? wanted_at(s, at(s, s->active[r])) : UINT64_MAX;
+        s->wanted[r] = block != FOREVER && wanted > block ? block : wanted;
     }
     for (uint32_t k = s->inactive; k; k = at(s, k)->link) {
         const struct interval *other = at(s, k);
         if (is_xmm(other->reg) != xmm || intersect(s, it, other) == FOREVER)
             continue;
-        uint32_t until = next_use(s, other, s->position);
-        if (until < s->until[other->reg])
-            s->until[other->reg] = until;
+        uint64_t wanted = wanted_at(s, other);
+        if (wanted < s->wanted[other->reg])
+            s->wanted[other->reg] = wanted;
     }
     unsigned reg = 0;
-    uint32_t best = 0;
+    uint64_t best = 0;
     for (unsigned k = 0; k < count; k++) {
         unsigned r = order[k];
         if ((s->block[r] & ~1u) <= it->start)
             continue;
-        if (s->until[r] > best) {
-            best = s->until[r];
+        if (s->wanted[r] > best) {
+            best = s->wanted[r];
             reg = r;
         }
     }
-    uint32_t first = next_use(s, it, it->start);
+    uint64_t first = wanted_at(s, it);
     bool must = false;
     for (uint32_t u = it->use; u < it->use_end && c->uses.data[u].pos <= it->start + 1; u++)
         must |= c->uses.data[u].kind == USE_REG;

@@ -141,10 +141,12 @@ static void place_starts(struct target_compiler *c)
 }
 
 /* Slots are reused once the life of what they held has ended. Phis first try the slot of their
- * kin, which makes moves between them vanish. */
+ * kin, which makes moves between them vanish; for that the first slots stay in the family. */
+#define FAMILY_SLOTS 64u
 static void assign_slots(struct target_compiler *c)
 {
-    c->work.count = 0; /* of each 8-byte slot: the end of its tenant's life */
+    c->work.count = 0;  /* of each 8-byte slot: the end of its tenant's life */
+    c->reach.count = 0; /* … and whether it is kept for a group of phis */
     uint32_t cursor = 0;
     for (uint32_t k = 0; k < c->defs.count; k++) {
         mreg r = c->defs.data[k];
@@ -159,20 +161,23 @@ static void assign_slots(struct target_compiler *c)
         for (uint32_t step = 0; step < n && step < 32 && found == UINT32_MAX && words == 1;
              step++) {
             uint32_t slot = (cursor + step) % n;
-            if (c->work.data[slot] <= v->start)
+            if (c->work.data[slot] <= v->start && !c->reach.data[slot])
                 found = slot;
         }
         if (found == UINT32_MAX) {
             found = words == 2 ? (n + 1) & ~1u : n;
             while (c->work.count < found + words)
-                if (!vec_push(c, c->work, 0))
+                if (!vec_push(c, c->work, 0) || !vec_push(c, c->reach, 0))
                     return;
         }
         cursor = found;
         for (uint32_t w = 0; w < words; w++)
             c->work.data[found + w] = v->end;
-        if (words == 1 && !*kin)
+        if (words == 1 && !*kin) {
             *kin = found + 1;
+            if (vreg_at(c, phi_leader(c, r))->leads && found < FAMILY_SLOTS)
+                c->reach.data[found] = 1;
+        }
         v->slot = (int32_t)(found * 8);
     }
     c->spill_bytes = c->work.count * 8;
