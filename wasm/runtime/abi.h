@@ -8,12 +8,28 @@
  *   rsp  on the engine stack; overflow runs into a guard page (frames over 4096 bytes probe)
  *
  * Calling convention, Wasm to Wasm
- *   integers and references: rsi rdx rcx r8 r9, floats and v128: xmm0…xmm7, further ones on the
- * stack in 8-byte slots (v128: two) in order, first at [rsp] before the call. rdi is never an
- * argument, so a host function is entered by setting rdi = r15. results: first integer rax, second
- * rdx; first float xmm0, second xmm1; further ones in 8-byte slots (v128: two) in the caller's
- * frame above the stack arguments, in order. callee-saved: rbx rbp r12 r13 (and r14 r15).
- * Everything else is clobbered. rax carries the struct wasm_func * when entering func->foreign.
+ *   arguments: integers and references in rsi rdx rcx r8 r9, floats and v128 in xmm0…xmm7, further
+ *   ones on the stack in 8-byte slots (v128: two) in order, the first at [rsp] before the call. The
+ *   callee takes them off the stack when it returns: the bytes of all slots, rounded up to a
+ *   multiple of 16. rdi is never an argument, so a host function is entered by setting rdi = r15.
+ *   results: first integer rax, second rdx; first float xmm0, second xmm1; further ones in 8-byte
+ *   slots (v128: two) in the caller's frame above the stack arguments, in order: at rsp, once the
+ *   callee has returned. callee-saved: rbx rbp r12 r13 (and r14 r15). Everything else is clobbered.
+ *   rax carries the struct wasm_func * when entering func->foreign. rsp is a multiple of 16 before
+ *   each call.
+ *
+ * Tail calls replace the frame whatever the signatures: the callee's stack arguments end where ours
+ *   ended (the result area above them is the same, since the results are), the return address moves
+ *   to below them. A function that makes a tail call with more stack arguments than it has itself
+ *   moves its return address down in the prologue, so that its frame never is in the way. Into
+ *   another instance, a tail call enters func->foreign - 32: where the caller is a foreign thunk
+ *   already, that one serves and no second one is put on the stack.
+ *
+ * Frames, for backtraces and the unwinder: in the middle of a function, behind a call, the return
+ *   address is at rsp + code_func.frame_size, and in its caller rsp will be that address + 8 +
+ *   code_func.popped. In a foreign or host thunk the same with code_thunks.*_frame and .popped; a
+ *   foreign thunk has saved r14 of its caller at return address - 8, r15 at - 16. (A host thunk
+ *   leaves them alone.) C functions take nothing off the stack.
  *
  * Calls
  *   same module:          call rel32
@@ -43,10 +59,10 @@
  *
  * Exceptions: exception_throw walks the frames (as a backtrace does) to the first call site whose
  * code_site says catches; it stores the exception in exec->exception and goes on behind that call
- * with rsp, r15 and r14 as they were there and nothing else: a function with such a call saves all
- * callee-saved registers in its prologue and keeps no value in any across it. Foreign and host
- * thunks on the way give back the caller's r15 and r14. Arrived at an entry thunk, it is a
- * WASM_TRAP_EXCEPTION of that call, and exec->exception stays set until the next.
+ * (target_resume()) with rsp, r15 and r14 as they were there and nothing else: a function with such
+ * a call saves all callee-saved registers in its prologue and keeps no value in any across it.
+ * Foreign thunks on the way give back the caller's r15 and r14 (above: Frames). Arrived at an entry
+ * thunk, it is a WASM_TRAP_EXCEPTION of that call, and exec->exception stays set until the next.
  * Floating-point arguments and results of helpers do not exist but in the rounding ones.
  */
 #ifndef QUINCE_WASM_ABI_H

@@ -112,24 +112,26 @@ NO_ASAN void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp)
         if (!module)
             return;
         uint32_t offset = (uint32_t)(pc - (uintptr_t)module->code);
-        uint32_t func = module_find_func(module, offset), frame = ~0u;
+        uint32_t func = module_find_func(module, offset), frame = ~0u, popped = 0;
         if (func != ~0u) {
             struct trace_frame *f = &store->trace[store->trace_count++];
             f->module = module;
             f->func = func + module->info.imported_funcs;
             f->pos = module_find_pos(module, offset);
             frame = module->funcs[func].frame_size;
+            popped = module->funcs[func].popped;
         } else {
             const struct module_thunk *thunk = module_find_thunk(module, offset);
             if (!thunk || thunk->kind == THUNK_ENTRY)
                 return; /* the call from outside */
             frame = thunk->frame;
+            popped = thunk->popped;
         }
         uintptr_t at = first ? first_return(store, sp, frame) : sp + frame;
         if (!readable(store, at))
             return;
         pc = *(uintptr_t *)at;
-        sp = at + sizeof(uintptr_t);
+        sp = at + sizeof(uintptr_t) + popped;
     }
 }
 

@@ -77,12 +77,12 @@ static bool compile_functions(struct loader *l)
 
 /* The backtrace's tables are sorted by place. */
 static void thunk_add(struct wasm_module *m, uint32_t start, uint32_t end, uint32_t frame,
-                      enum thunk_kind kind)
+                      uint32_t popped, enum thunk_kind kind)
 {
     uint32_t at = m->thunk_count++;
     for (; at && m->thunks[at - 1].start > start; at--)
         m->thunks[at] = m->thunks[at - 1];
-    m->thunks[at] = (struct module_thunk){start, end, frame, kind};
+    m->thunks[at] = (struct module_thunk){start, end, frame, popped, kind};
 }
 
 /* The first type index with the canonical number of type I that has thunks, through a hash table of
@@ -122,10 +122,10 @@ static bool compile_thunks(struct loader *l, uint32_t *exit_stub)
         struct code_thunks *t = &l->thunks[i];
         if (!target_thunks(&info->signatures[i], &l->code, t))
             return out_of_memory(l);
-        thunk_add(m, t->entry, t->entry_end, 0, THUNK_ENTRY);
-        thunk_add(m, t->foreign, t->foreign_end, t->foreign_frame, THUNK_FOREIGN);
+        thunk_add(m, t->entry, t->entry_end, 0, 0, THUNK_ENTRY);
+        thunk_add(m, t->foreign, t->foreign_end, t->foreign_frame, t->popped, THUNK_FOREIGN);
         if (t->host != ~0u)
-            thunk_add(m, t->host, t->host_end, t->host_frame, THUNK_HOST);
+            thunk_add(m, t->host, t->host_end, t->host_frame, t->popped, THUNK_HOST);
     }
     return true;
 }

@@ -17,7 +17,7 @@ struct module_signature {
 };
 enum thunk_kind { THUNK_ENTRY, THUNK_FOREIGN, THUNK_HOST };
 struct module_thunk {
-    uint32_t start, end, frame;
+    uint32_t start, end, frame, popped; /* as in struct code_thunks */
     enum thunk_kind kind;
 };
 

@@ -35,6 +35,7 @@ struct code_buffer {
 struct code_func {
     uint32_t start, end; /* offsets in the buffer */
     uint32_t frame_size; /* bytes from rsp after the prologue to the return address */
+    uint32_t popped;     /* bytes above the return address that go with the frame: abi.h, Frames */
 };
 
 /* CPU features the generator may use, found once by the port or from a .qwo's requirements. */
@@ -52,9 +53,9 @@ bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_bu
 /* Thunks of abi.h for one signature; *_offset are places in the buffer. */
 struct code_thunks {
     uint32_t entry, foreign, host; /* host is ~0u when a host function cannot have the signature */
-    /* For backtraces through them: bytes from rsp at the thunk's call instruction to its own return
-     * address, and where each thunk ends. */
-    uint32_t foreign_frame, host_frame;
+    /* For walking through the latter two: bytes from rsp behind the thunk's call to its own return
+     * address, and above that those that go with the frame (of either). Where each thunk ends. */
+    uint32_t foreign_frame, host_frame, popped;
     uint32_t entry_end, foreign_end, host_end;
 };
 bool target_thunks(const struct ir_signature *signature, struct code_buffer *out,
@@ -70,5 +71,8 @@ void target_patch(struct code_buffer *code, const struct code_func *funcs, uint3
 extern const uintptr_t target_helper_stubs[WASM_HELPER_COUNT];
 /* Enters the exit stub of INSTANCE. */
 _Noreturn void target_exit(struct wasm_instance *instance, uint32_t trap);
+/* Goes on in compiled code at PC with these registers: where an exception has found its handler. */
+_Noreturn void target_resume(uintptr_t pc, uintptr_t sp, struct wasm_instance *instance,
+                             uint8_t *memory0);
 
 #endif

@@ -27,7 +27,7 @@ uint32_t abi_param_bytes(const struct ir_signature *signature)
     struct abi_walk walk = {0, 0, 0};
     for (uint32_t i = 0; i < signature->param_count; i++)
         abi_param(&walk, signature->params[i]);
-    return walk.stack;
+    return (walk.stack + 15) & ~15u;
 }
 
 uint32_t abi_result_bytes(const struct ir_signature *signature)

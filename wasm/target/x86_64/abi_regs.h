@@ -12,9 +12,13 @@ struct abi_walk {
 /* The place of the next parameter or result of TYPE: a register, or ARG_STACK + offset. */
 uint32_t abi_param(struct abi_walk *walk, uint8_t type);
 uint32_t abi_result(struct abi_walk *walk, uint8_t type);
-/* Bytes of stack arguments, and of results in memory. */
+/* Bytes of stack arguments, rounded up to a multiple of 16: what the callee takes off the stack
+ * when it returns. And bytes of results in memory. */
 uint32_t abi_param_bytes(const struct ir_signature *signature);
 uint32_t abi_result_bytes(const struct ir_signature *signature);
+
+/* Bytes in front of a foreign or host thunk at which a tail call enters it (thunks.c). */
+enum { FOREIGN_TAIL = 32 };
 
 static inline bool type_is_xmm(uint8_t type)
 {

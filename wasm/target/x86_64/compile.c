@@ -59,6 +59,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(targets);
     FREE(args);
     FREE(vregs);
+    FREE(bases);
     FREE(live);
     FREE(live_place);
     FREE(use_nodes);

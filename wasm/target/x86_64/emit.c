@@ -212,6 +212,11 @@ static void emit_prologue(struct target_compiler *c)
 {
     struct code_buffer *out = c->out;
     uint32_t pushed = 0;
+    if (c->shift) {
+        x86_load(out, 8, R11, RSP, 0);
+        x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)c->shift);
+        x86_store(out, 8, RSP, 0, R11);
+    }
     for (unsigned k = 0; k < sizeof saved_regs; k++) {
         if (c->used_regs >> (saved_regs[k] - 1) & 1) {
             x86_push(out, hw(saved_regs[k]));
@@ -354,8 +359,8 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
     align(out, 16, false);
     c->start = (uint32_t)out->size;
     emit_prologue(c);
-    uint32_t incoming = abi_param_bytes(c->f->signature) + abi_result_bytes(c->f->signature);
-    uint32_t words = PLACE_STACK + (c->frame + incoming) / 8 + 8;
+    uint32_t around = c->incoming + abi_result_bytes(c->f->signature) + c->pushed;
+    uint32_t words = PLACE_STACK + (c->frame + around) / 8 + 8;
     if (!vec_reserve(c, c->readers, words) || !vec_reserve(c, c->writers, words))
         return false;
     memset(c->readers.data, 0, words * sizeof *c->readers.data);
@@ -370,5 +375,6 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
     emit_data(c);
     where->start = c->start;
     where->frame_size = c->frame;
+    where->popped = c->incoming;
     return !c->failed && !out->failed;
 }

@@ -57,6 +57,7 @@ void emit_constant(struct target_compiler *c, uint32_t to, bool xmm, unsigned si
 /* Instruction number I; answers how many were done (2 when a pair was merged). */
 uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge);
 void emit_sse(struct target_compiler *c, uint32_t i);
+void emit_atomic(struct target_compiler *c, uint32_t i);
 void emit_call(struct target_compiler *c, uint32_t i);
 void emit_epilogue(struct target_compiler *c);
 void emit_branch(struct target_compiler *c, const struct mins *m, uint32_t block, uint32_t next);

@@ -95,6 +95,8 @@ static void mem_reg(struct target_compiler *c, uint32_t i, uint32_t op, unsigned
     const struct mins *m = &c->ins.data[i];
     struct x86_mem mem = mem_operand(c, m, i);
     trap_site(c, m);
+    if (m->flags & MI_LOCK)
+        x86_byte(c->out, 0xf0);
     if (m->size == 2)
         x86_byte(c->out, 0x66);
     uint32_t flags = wide(m->size) | (m->size == 1 ? X86_BYTE : 0);
@@ -483,6 +485,10 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
     case M_CALL_IMPORT:
     case M_CALL_HELPER:
     case M_CALL_RDI: emit_call(c, i); break;
+    case M_SWAP:
+    case M_CMPXCHG:
+    case M_UPDATE:
+    case M_FENCE: emit_atomic(c, i); break;
     default: emit_sse(c, i); break;
     }
     return 1;

@@ -6,7 +6,7 @@
 
 uint32_t stack_place(struct target_compiler *c, const struct vreg *v)
 {
-    uint32_t base = v->incoming ? c->frame + 8 : c->spill_base;
+    uint32_t base = v->incoming ? c->frame + 8 + c->shift : c->spill_base;
     return PLACE_STACK + base + (uint32_t)v->slot;
 }
 

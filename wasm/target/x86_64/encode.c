@@ -257,6 +257,17 @@ void x86_call_mem(struct code_buffer *code, unsigned base, int32_t disp)
     x86_rm(code, X86(0, 0, ff), 2, &m);
 }
 
+void x86_ret(struct code_buffer *code, uint32_t bytes)
+{
+    if (!bytes) {
+        x86_byte(code, 0xc3);
+        return;
+    }
+    x86_byte(code, 0xc2);
+    x86_byte(code, bytes & 0xff);
+    x86_byte(code, bytes >> 8 & 0xff);
+}
+
 void x86_nops(struct code_buffer *code, unsigned bytes)
 {
     static const uint8_t nops[9][9] = {
@@ -327,13 +338,14 @@ void code_trap_add(struct code_buffer *code, uint32_t offset, unsigned trap, uin
     code->traps[code->trap_count++] = (struct code_trap){offset, trap, pos};
 }
 
-void code_site_add(struct code_buffer *code, uint32_t pos)
+void code_site_add(struct code_buffer *code, uint32_t pos, bool catches)
 {
     void *array = code->sites;
     if (!grow(code, &array, &code->site_capacity, code->site_count + 1, sizeof *code->sites))
         return;
     code->sites = array;
-    code->sites[code->site_count++] = (struct code_site){(uint32_t)code->size, pos & INT32_MAX, 0};
+    code->sites[code->site_count++] =
+        (struct code_site){(uint32_t)code->size, pos & INT32_MAX, catches};
 }
 
 void code_reloc_add(struct code_buffer *code, uint32_t offset, uint32_t func)

@@ -90,6 +90,8 @@ void x86_alu_mem(struct code_buffer *code, unsigned size, unsigned digit, unsign
 void x86_push(struct code_buffer *code, unsigned reg);
 void x86_pop(struct code_buffer *code, unsigned reg);
 void x86_bswap(struct code_buffer *code, unsigned size, unsigned reg);
+/* Takes BYTES off the stack as well. */
+void x86_ret(struct code_buffer *code, uint32_t bytes);
 void x86_call_mem(struct code_buffer *code, unsigned base, int32_t disp);
 void x86_nops(struct code_buffer *code, unsigned bytes);
 
@@ -103,7 +105,7 @@ void x86_patch_near(struct code_buffer *code, uint32_t field, uint32_t target);
 
 /* Tables beside the code. */
 void code_trap_add(struct code_buffer *code, uint32_t offset, unsigned trap, uint32_t pos);
-void code_site_add(struct code_buffer *code, uint32_t pos); /* return address: here */
+void code_site_add(struct code_buffer *code, uint32_t pos, bool catches); /* return address: here */
 void code_reloc_add(struct code_buffer *code, uint32_t offset, uint32_t func);
 
 #endif

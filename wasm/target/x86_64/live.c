@@ -50,6 +50,14 @@ static void hint_move(struct target_compiler *c, const struct mins *m)
     }
 }
 
+/* An exception arrives with nothing in the callee-saved registers either. */
+static void clobber_saved(struct target_compiler *c, uint32_t pos)
+{
+    for (mreg r = 1; r < R_XMM0; r++)
+        if (SAVED_REGS >> (r - 1) & 1)
+            fix(c, r, pos, pos + 1);
+}
+
 /* Definitions in order, and the life of real registers. */
 static void scan_defs(struct target_compiler *c)
 {
@@ -84,6 +92,14 @@ static void scan_defs(struct target_compiler *c)
                 fix(c, R_RDX, 2 * i, 2 * i + 2);
                 written[R_RAX] = written[R_RDX] = 2 * i + 1;
                 break;
+            case M_UPDATE:
+                fix(c, R_RAX, 2 * i, 2 * i + 2);
+                written[R_RAX] = 2 * i + 1;
+                break;
+            case M_CMPXCHG:
+                fix(c, R_RAX, written[R_RAX], 2 * i + 2);
+                written[R_RAX] = 2 * i + 1;
+                break;
             case M_SHIFT_CL: fix(c, R_RCX, written[R_RCX], 2 * i + 1); break;
             case M_FUNC:
                 fix(c, R_RAX, 2 * i, 2 * i + 2);
@@ -98,6 +114,8 @@ static void scan_defs(struct target_compiler *c)
             case M_CALL_IMPORT:
             case M_CALL_HELPER:
                 vec_push(c, c->clobbers, 2 * i + 1);
+                if (m->flags & MI_CATCHES)
+                    clobber_saved(c, 2 * i + 1);
                 written[R_RAX] = written[R_RDX] = 2 * i + 1;
                 written[R_XMM0] = written[R_XMM0 + 1] = 2 * i + 1;
                 break;

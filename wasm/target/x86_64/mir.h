@@ -40,6 +40,8 @@ enum {
     FIRST_VREG = 64,
 };
 #define SCRATCH_XMM 15u
+/* Those a function must give back as they were: bit per register number. */
+#define SAVED_REGS (1u << RBX | 1u << RBP | 1u << R12 | 1u << R13)
 static inline unsigned hw(mreg r) /* hardware number */
 {
     return (r - 1) & 15;
@@ -97,9 +99,13 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
         X(TRAP_IF, NONE, NONE, NONE) /* sub: condition, imm: enum wasm_trap */                     \
         X(FUNC, NONE, REG, TEMP)  /* call_indirect's checks: rax, rdi = function, code; imm: type, \
                                      list: table */                                                \
-        X(CALL, NONE, NONE, NONE) /* list: arguments; imm: function index */                       \
+        X(CALL, NONE, NONE, NONE) /* list: arguments, disp: bytes of them on the stack; imm: function */ \
         X(CALL_IMPORT, NONE, NONE, NONE) X(CALL_HELPER, NONE, NONE, NONE)                          \
-            X(CALL_RDI, NONE, NONE, NONE) /* after FUNC */
+            X(CALL_RDI, NONE, NONE, NONE) /* after FUNC */                                         \
+        X(SWAP, MODIFY, NONE, NONE)  /* lock xadd (sub: 1) or xchg [mem], dst */                   \
+        X(CMPXCHG, NONE, NONE, REG)  /* lock cmpxchg [mem], b; rax */                              \
+        X(UPDATE, NONE, REG, TEMP)   /* rax = [mem], [mem] op= a at once; sub: enum x86_alu */     \
+        X(FENCE, NONE, NONE, NONE)
 /* clang-format on */
 
 #define USE_TEMP 4
@@ -126,8 +132,10 @@ enum { CC_FEQ = 16, CC_FNE = 17 };
 enum mform { B_REG, B_IMM, B_MEM, B_POOL };
 enum {
     MI_TRAPS = 1,    /* the memory access may fault: out of bounds */
-    MI_INCOMING = 2, /* the displacement counts from the incoming stack arguments */
     MI_TAIL = 4,     /* a call that replaces the frame */
+    MI_STAGED = 8,   /* … whose stack arguments are gathered elsewhere before they go there */
+    MI_CATCHES = 16, /* a call behind which exceptions arrive: it keeps no register */
+    MI_LOCK = 32,    /* with a lock prefix */
 };
 
 struct mins {
@@ -148,9 +156,9 @@ struct mins {
 
 /* An argument, a result or a phi operand on its way: VALUE goes to WHERE. */
 struct marg {
-    mreg value; /* may be a constant */
-    uint32_t
-        where; /* register, or ARG_STACK + byte offset from rsp, ARG_INCOMING + …, or the phi */
+    mreg value;     /* may be a constant */
+    uint32_t where; /* register, ARG_STACK + byte offset from rsp at the call, ARG_INCOMING + byte
+                       offset from above our own return address, or the phi */
 };
 #define ARG_STACK    0x40000000u
 #define ARG_INCOMING 0x80000000u
@@ -226,6 +234,13 @@ enum { GAP_EDGE_IN, GAP_STORE, GAP_SPLIT, GAP_EDGE_OUT };
         uint32_t count, capacity;                                                                  \
     }
 
+/* A memory other than 0: its base, loaded once at the start of BLOCK. */
+struct memory_base {
+    uint32_t memory;
+    ir_block_ref block;
+    mreg reg;
+};
+
 struct stub; /* cold code at the end, emit.h */
 
 struct target_compiler {
@@ -252,8 +267,13 @@ struct target_compiler {
     VEC(uint32_t) targets; /* successors, predecessors, switch tables */
     VEC(struct marg) args;
     VEC(struct vreg) vregs; /* [0] is number FIRST_VREG */
-    uint32_t outgoing;      /* bytes of stack arguments and results of calls */
-    bool calls;
+    VEC(struct memory_base) bases;
+    uint32_t outgoing; /* bytes of stack results of calls */
+    uint32_t pushed;   /* most bytes of stack arguments of a call */
+    uint32_t incoming; /* bytes above the return address that are ours: those of our stack
+                          arguments or of a tail call's, if it has more */
+    uint32_t shift;    /* by how much the return address moves to make room for those */
+    bool calls, catches;
 
     /* liveness and allocation */
     VEC(uint32_t) live;

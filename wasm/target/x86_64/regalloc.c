@@ -31,7 +31,7 @@ struct scan {
 
 static bool callee_saved(unsigned r)
 {
-    return r == R_RBX || r == R_RBP || r == R_R12 || r == R_R13;
+    return r < R_XMM0 && SAVED_REGS >> (r - 1) & 1;
 }
 
 static struct interval *at(struct scan *s, uint32_t i)
@@ -530,7 +530,8 @@ bool regalloc_run(struct target_compiler *c)
 {
     struct scan s = {.c = c};
     c->heap.count = 0;
-    c->used_regs = 0;
+    /* Where exceptions arrive all are saved, so that the unwinder need not know which. */
+    c->used_regs = c->catches ? SAVED_REGS : 0;
     uint32_t whole = c->intervals.count; /* parts come behind */
     for (uint32_t next = 1; (next < whole || c->heap.count) && !c->failed;) {
         uint32_t i;

@@ -60,15 +60,40 @@ struct mins *put_move(struct target_compiler *c, unsigned size, mreg to, mreg fr
     return m;
 }
 
+static uint8_t whole_access(uint8_t type)
+{
+    static const uint8_t access[IR_TYPE_COUNT] = {
+        [IR_I32] = IR_U32,        [IR_I64] = IR_64,   [IR_F32] = IR_ACCESS_F32,
+        [IR_F64] = IR_ACCESS_F64, [IR_V128] = IR_128, [IR_REF] = IR_64};
+    return access[type];
+}
+
+struct mins *put_load(struct target_compiler *c, uint8_t type, mreg to, mreg base, int32_t disp)
+{
+    struct mins *m = put(c, M_LOAD);
+    m->size = (uint8_t)type_size(type);
+    m->sub = whole_access(type);
+    m->dst = to;
+    m->base = base;
+    m->disp = disp;
+    return m;
+}
+
+struct mins *put_store(struct target_compiler *c, uint8_t type, mreg base, int32_t disp, mreg from)
+{
+    struct mins *m = put(c, M_STORE);
+    m->size = (uint8_t)type_size(type);
+    m->sub = whole_access(type);
+    m->base = base;
+    m->disp = disp;
+    m->b = from;
+    return m;
+}
+
 mreg put_pointer(struct target_compiler *c, mreg base, uint32_t disp)
 {
     mreg to = vreg_new(c, false, 8);
-    struct mins *m = put(c, M_LOAD);
-    m->size = 8;
-    m->sub = IR_64;
-    m->dst = to;
-    m->base = base;
-    m->disp = (int32_t)disp;
+    put_load(c, IR_REF, to, base, (int32_t)disp);
     return to;
 }
 
@@ -159,11 +184,8 @@ bool can_fold(struct target_compiler *c, ir_ref ref)
 
 bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size)
 {
-    static const uint8_t sizes[] = {
-        [IR_S8] = 1,  [IR_U8] = 1, [IR_S16] = 2,        [IR_U16] = 2,        [IR_S32] = 4,
-        [IR_U32] = 4, [IR_64] = 8, [IR_ACCESS_F32] = 4, [IR_ACCESS_F64] = 8, [IR_128] = 16};
     const struct ir_ins *ins = ins_at(c, ref);
-    return ins->op == IR_LOAD && sizes[ins->access] == size && can_fold(c, ref) &&
+    return ins->op == IR_LOAD && access_size(ins->access) == size && can_fold(c, ref) &&
            c->effects.data[ref] == c->level;
 }
 
@@ -230,6 +252,26 @@ void apply_operand(struct mins *m, const struct operand *o)
     }
 }
 
+/* What has to be known of an instruction before any is selected. */
+static bool look_at(struct target_compiler *c, ir_ref ref)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    switch (ins->op) {
+    case IR_LOAD:
+    case IR_STORE:
+    case IR_ATOMIC_LOAD:
+    case IR_ATOMIC_STORE:
+    case IR_ATOMIC_RMW:
+    case IR_ATOMIC_CMPXCHG: return !ins->aux || bases_note(c, ins->aux, ins->block);
+    case IR_TAIL_CALL:
+    case IR_TAIL_CALL_INDIRECT:
+        if (tail_call_bytes(c, ins) > c->incoming)
+            c->incoming = tail_call_bytes(c, ins);
+        return true;
+    default: return true;
+    }
+}
+
 /* How often each value is used, and how many effects stand before each instruction in its block. */
 static bool count_uses(struct target_compiler *c)
 {
@@ -248,6 +290,8 @@ static bool count_uses(struct target_compiler *c)
             for (uint32_t k = 0; k < count; k++)
                 c->counts.data[*ir_operand(f, ins, k)]++;
             c->effects.data[r] = level;
+            if (!look_at(c, r))
+                return false;
             unsigned flags = ir_op_info[ins->op].flags;
             if (flags & (IR_W | IR_K) || (flags & IR_T && ins->op != IR_LOAD))
                 level++;
@@ -310,7 +354,7 @@ static void select_ins(struct target_compiler *c, ir_ref ref)
     const struct ir_ins *ins = ins_at(c, ref);
     unsigned flags = ir_op_info[ins->op].flags;
     bool needed = c->values.data[ref] != 0;
-    if (!needed && (flags & IR_P || ins->op == IR_GLOBAL_GET || ins->op == IR_MEMORY_SIZE))
+    if (!needed && (flags & IR_P || flags == IR_R)) /* a load may trap */
         return;
     switch (ins->op) {
     case IR_NOP:
@@ -330,6 +374,17 @@ static void select_ins(struct target_compiler *c, ir_ref ref)
     case IR_MEMORY_SIZE:
     case IR_GLOBAL_GET:
     case IR_GLOBAL_SET: select_memory(c, ref); return;
+    case IR_ATOMIC_LOAD:
+    case IR_ATOMIC_STORE:
+    case IR_ATOMIC_RMW:
+    case IR_ATOMIC_CMPXCHG:
+    case IR_FENCE: select_atomic(c, ref); return;
+    case IR_EXCEPTION:
+    case IR_EXCEPTION_CLEAR:
+    case IR_EXCEPTION_TAG:
+    case IR_EXCEPTION_GET:
+    case IR_EXCEPTION_SET:
+    case IR_TAG: select_exception(c, ref); return;
     case IR_CALL:
     case IR_CALL_INDIRECT:
     case IR_CALL_HELPER:
@@ -402,6 +457,10 @@ static void select_block(struct target_compiler *c, uint32_t b)
         if (c->group.count != before)
             vec_push(c, c->groups, before);
     }
+    uint32_t loads = c->group.count;
+    bases_load(c, block->ir);
+    if (c->group.count != loads)
+        vec_push(c, c->groups, loads);
     if (block->ir == 0) {
         uint32_t before = c->group.count;
         c->pos = 0;
@@ -416,15 +475,19 @@ bool select_function(struct target_compiler *c)
 {
     c->group.count = c->groups.count = c->ins.count = c->args.count = c->vregs.count = 0;
     c->pool.count = 0;
-    c->outgoing = 0;
-    c->calls = false;
+    c->outgoing = c->pushed = 0;
+    c->calls = c->catches = false;
+    c->bases.count = 0;
+    uint32_t own = c->incoming = abi_param_bytes(c->f->signature);
     if (!layout_blocks(c) || !count_uses(c))
         return false;
+    c->shift = c->incoming - own;
     uint32_t words = c->f->ins_count / 32 + 1;
     if (!vec_reserve(c, c->folded, words))
         return false;
     memset(c->folded.data, 0, words * sizeof *c->folded.data);
     vreg_new(c, false, 8); /* stands in when memory is short */
+    bases_place(c);
     need_phis(c);
     for (uint32_t b = c->blocks.count; b-- > 0 && !c->failed;)
         select_block(c, b);

@@ -21,6 +21,10 @@ struct mins *put_move(struct target_compiler *c, unsigned size, mreg to, mreg fr
 /* Loads 8 bytes of the runtime's objects at [base + disp] to a new register. */
 mreg put_pointer(struct target_compiler *c, mreg base, uint32_t disp);
 
+/* A value of TYPE at [base + disp], in the runtime's objects or on the stack. */
+struct mins *put_load(struct target_compiler *c, uint8_t type, mreg to, mreg base, int32_t disp);
+struct mins *put_store(struct target_compiler *c, uint8_t type, mreg base, int32_t disp, mreg from);
+
 /* The register of a value, which is made if it was not needed before; constants are materialised
  * here. value_arg: the same where a constant will do. */
 mreg value_reg(struct target_compiler *c, ir_ref ref);
@@ -56,20 +60,34 @@ struct operand operand_of(struct target_compiler *c, ir_ref ref, unsigned size);
 struct operand operand_xmm(struct target_compiler *c, ir_ref ref, unsigned size);
 void apply_operand(struct mins *m, const struct operand *o);
 
-/* The address of a LOAD or STORE. */
+/* The address of a LOAD, STORE or atomic operation. */
 struct amode address_of(struct target_compiler *c, const struct ir_ins *ins);
+/* Bytes of an access. */
+unsigned access_size(uint8_t access);
 /* Emits what sets the flags for REF ≠ 0 and answers the condition. */
 unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable);
 /* The largest value an I32 may have. */
 uint32_t value_limit(struct target_compiler *c, ir_ref ref);
+
+/* Memories other than 0 (bases.c): memory_base() is the register of one's base. For that,
+ * bases_note() is told of every use, bases_place() decides where it is loaded, bases_load() puts
+ * the loads due at the start of block B. */
+mreg memory_base(struct target_compiler *c, uint32_t memory);
+bool bases_note(struct target_compiler *c, uint32_t memory, ir_block_ref b);
+void bases_place(struct target_compiler *c);
+void bases_load(struct target_compiler *c, ir_block_ref b);
 
 void select_int(struct target_compiler *c, ir_ref ref);
 void select_compare(struct target_compiler *c, ir_ref ref);
 void select_memory(struct target_compiler *c, ir_ref ref);
 void select_float(struct target_compiler *c, ir_ref ref);
 void select_call(struct target_compiler *c, ir_ref ref);
+void select_exception(struct target_compiler *c, ir_ref ref);
+void select_atomic(struct target_compiler *c, ir_ref ref);
 void select_end(struct target_compiler *c, ir_ref ref);
 void select_params(struct target_compiler *c);
+/* Bytes of stack arguments of a tail call. */
+uint32_t tail_call_bytes(struct target_compiler *c, const struct ir_ins *ins);
 bool layout_blocks(struct target_compiler *c);
 
 #endif

@@ -19,6 +19,14 @@ static void push_arg(struct target_compiler *c, ir_ref ref, uint32_t where)
     vec_push(c, c->args, arg);
 }
 
+static void call_catches(struct target_compiler *c, struct mins *m, const struct ir_ins *ins)
+{
+    if (ins->access == IR_CALL_CATCHES) {
+        m->flags |= MI_CATCHES;
+        c->catches = true;
+    }
+}
+
 /* ref.func is an address in the instance. */
 static bool select_ref_func(struct target_compiler *c, ir_ref ref)
 {
@@ -62,6 +70,7 @@ static void select_helper(struct target_compiler *c, ir_ref ref)
     m->imm = ins->aux;
     m->list = list;
     m->count = ins->count;
+    call_catches(c, m, ins);
     mreg to = result_reg(c, ref);
     if (!to)
         return;
@@ -79,9 +88,9 @@ static void select_helper(struct target_compiler *c, ir_ref ref)
     }
 }
 
-/* Stack results of the call stand behind its stack arguments. */
+/* Stack results stand at rsp: the callee has taken its stack arguments away. */
 static void take_results(struct target_compiler *c, ir_ref call,
-                         const struct ir_signature *signature, uint32_t arg_bytes)
+                         const struct ir_signature *signature)
 {
     struct abi_walk walk = {0, 0, 0};
     for (uint32_t i = 0; i < signature->result_count; i++) {
@@ -99,59 +108,39 @@ static void take_results(struct target_compiler *c, ir_ref call,
                 put_move(c, type_size(type), to, where);
                 continue;
             }
-            struct mins *m = put(c, M_LOAD);
-            m->size = (uint8_t)type_size(type);
-            m->sub = type == IR_V128  ? IR_128
-                     : type == IR_F32 ? IR_ACCESS_F32
-                     : type == IR_F64 ? IR_ACCESS_F64
-                     : type == IR_I32 ? IR_U32
-                                      : IR_64;
-            m->dst = to;
-            m->base = R_RSP;
-            m->disp = (int32_t)(arg_bytes + (where - ARG_STACK));
+            put_load(c, type, to, R_RSP, (int32_t)(where - ARG_STACK));
         }
     }
 }
 
-static uint32_t push_args(struct target_compiler *c, const struct ir_ins *ins,
-                          const struct ir_signature *signature)
+static void push_args(struct target_compiler *c, const struct ir_ins *ins,
+                      const struct ir_signature *signature)
 {
     struct abi_walk walk = {0, 0, 0};
     for (uint32_t i = 0; i < ins->count; i++)
         push_arg(c, c->f->pool[ins->list + i], abi_param(&walk, signature->params[i]));
-    return walk.stack;
 }
 
-/* Results of a call in tail position that could not replace the frame: those in registers already
- * are where they belong, those on the stack move. */
-static void return_results(struct target_compiler *c, const struct ir_signature *signature,
-                           uint32_t arg_bytes)
+/* A tail call writes its stack arguments over our own: above the return address, which moves to
+ * just below them. Those that may overlap partly (v128) are gathered elsewhere first. */
+static void select_tail_call(struct target_compiler *c, const struct ir_signature *signature,
+                             struct mins *m, uint32_t arg_bytes)
 {
-    struct abi_walk walk = {0, 0, 0};
-    uint32_t list = c->args.count, incoming = abi_param_bytes(c->f->signature);
-    for (uint32_t i = 0; i < signature->result_count; i++) {
-        uint8_t type = signature->results[i];
-        uint32_t where = abi_result(&walk, type);
-        if (where < REG_COUNT) {
-            struct marg arg = {new_reg(c, type), where};
-            put_move(c, type_size(type), arg.value, where);
-            vec_push(c, c->args, arg);
-        }
+    bool vectors = false;
+    for (uint32_t i = 0; i < signature->param_count; i++)
+        vectors |= signature->params[i] == IR_V128;
+    for (uint32_t i = 0; i < c->f->signature->param_count; i++)
+        vectors |= c->f->signature->params[i] == IR_V128;
+    m->flags |= MI_TAIL;
+    if (vectors && arg_bytes) {
+        m->flags |= MI_STAGED;
+        return;
     }
-    for (uint32_t k = 0; k < walk.stack; k += 8) {
-        struct marg arg = {vreg_new(c, false, 8), ARG_INCOMING + incoming + k};
-        struct mins *m = put(c, M_LOAD);
-        m->size = 8;
-        m->sub = IR_64;
-        m->dst = arg.value;
-        m->base = R_RSP;
-        m->disp = (int32_t)(arg_bytes + k);
-        vec_push(c, c->args, arg);
+    for (uint32_t k = 0; k < m->count; k++) {
+        uint32_t *where = &c->args.data[m->list + k].where;
+        if (*where >= ARG_STACK)
+            *where += ARG_INCOMING - ARG_STACK + c->incoming - arg_bytes;
     }
-    uint32_t count = c->args.count - list;
-    struct mins *m = put(c, M_RET);
-    m->list = list;
-    m->count = count;
 }
 
 void select_call(struct target_compiler *c, ir_ref ref)
@@ -165,12 +154,11 @@ void select_call(struct target_compiler *c, ir_ref ref)
     bool tail = ins->op == IR_TAIL_CALL || ins->op == IR_TAIL_CALL_INDIRECT;
     bool indirect = ins->op == IR_CALL_INDIRECT || ins->op == IR_TAIL_CALL_INDIRECT;
     uint32_t arg_bytes = abi_param_bytes(signature), result_bytes = abi_result_bytes(signature);
-    /* Arguments on the stack would have to go where our own came in, which the caller sized. */
-    bool replace = tail && !arg_bytes && !result_bytes && !abi_param_bytes(c->f->signature);
     if (indirect) {
         mreg element = value_reg(c, ins->list_a), temp = vreg_new(c, false, 8);
         struct mins *m = put(c, M_FUNC);
         m->size = 4;
+        m->flags = tail ? MI_TAIL : 0;
         m->a = element;
         m->b = temp;
         m->imm = signature->canonical;
@@ -178,22 +166,30 @@ void select_call(struct target_compiler *c, ir_ref ref)
     }
     uint32_t list = c->args.count;
     push_args(c, ins, signature);
+    if (c->failed)
+        return;
     bool import = !indirect && ins->aux < c->f->module->import_count;
     struct mins *m = put(c, indirect ? M_CALL_RDI : import ? M_CALL_IMPORT : M_CALL);
     m->imm = ins->aux;
     m->list = list;
     m->count = ins->count;
-    if (replace) {
-        m->flags = MI_TAIL;
+    m->disp = (int32_t)arg_bytes;
+    if (arg_bytes > c->pushed)
+        c->pushed = arg_bytes;
+    if (tail) {
+        select_tail_call(c, signature, m, arg_bytes);
         return;
     }
+    call_catches(c, m, ins);
     c->calls = true;
-    if (arg_bytes + result_bytes > c->outgoing)
-        c->outgoing = arg_bytes + result_bytes;
-    if (tail)
-        return_results(c, signature, arg_bytes);
-    else
-        take_results(c, ref, signature, arg_bytes);
+    if (result_bytes > c->outgoing)
+        c->outgoing = result_bytes;
+    take_results(c, ref, signature);
+}
+
+uint32_t tail_call_bytes(struct target_compiler *c, const struct ir_ins *ins)
+{
+    return abi_param_bytes(callee_signature(c, ins));
 }
 
 void select_params(struct target_compiler *c)
@@ -220,11 +216,11 @@ static void select_return(struct target_compiler *c, const struct ir_ins *ins)
 {
     const struct ir_signature *signature = c->f->signature;
     struct abi_walk walk = {0, 0, 0};
-    uint32_t list = c->args.count, incoming = abi_param_bytes(signature);
+    uint32_t list = c->args.count;
     for (uint32_t i = 0; i < ins->count; i++) {
         uint32_t where = abi_result(&walk, signature->results[i]);
         if (where >= ARG_STACK)
-            where = ARG_INCOMING + incoming + (where - ARG_STACK);
+            where += ARG_INCOMING - ARG_STACK + c->incoming;
         push_arg(c, c->f->pool[ins->list + i], where);
     }
     struct mins *m = put(c, M_RET);

@@ -38,56 +38,58 @@ static ir_ref strip_address(struct target_compiler *c, ir_ref a, uint64_t *offse
     return a;
 }
 
-/* A 64-bit address is compared with the memory's size; offset and width may carry out. */
-static mreg checked_address(struct target_compiler *c, const struct ir_ins *ins, uint64_t *offset)
+static void put_trap(struct target_compiler *c)
 {
-    mreg memories = put_pointer(c, R_R15, OFFSET(wasm_instance, memories));
-    mreg memory = put_pointer(c, memories, ins->aux * 8);
-    mreg end = vreg_new(c, false, 8), address = value_reg(c, ins->a);
-    uint64_t reach = *offset + 16;
-    put_move(c, 8, end, address);
-    mreg k = put_imm(c, reach);
-    struct mins *m = put(c, M_ALU);
+    put(c, M_TRAP)->imm = WASM_TRAP_MEMORY;
+}
+
+/* A 64-bit address must be below 2^32: no memory is larger, so with an offset below 2^32 as well
+ * the guard behind it finds the rest. What is used is the low half, so that no speculation leaves
+ * the reservation, whatever it thinks of the check. */
+static mreg checked_address(struct target_compiler *c, const struct ir_ins *ins)
+{
+    mreg address = value_reg(c, ins->a), low = vreg_new(c, false, 8);
+    struct operand limit = {.form = B_POOL, .imm = pool_add(c, 8, UINT32_MAX, 0)};
+    struct mins *m = put(c, M_CMP);
     m->size = 8;
-    m->sub = ALU_ADD;
-    m->dst = end;
-    m->b = k;
-    m = put(c, M_TRAP_IF);
-    m->sub = CC_B;
-    m->imm = WASM_TRAP_MEMORY;
-    /* Accesses narrower than 16 bytes at the very end are found by the guard behind the memory, so
-     * the check may be lenient by the width; it must keep the address inside the reservation. */
-    mreg size = put_pointer(c, memory, OFFSET(wasm_memory, size));
-    mreg limit = vreg_new(c, false, 8);
-    put_move(c, 8, limit, size);
-    m = put(c, M_ALU);
-    m->size = 8;
-    m->sub = ALU_ADD;
-    m->form = B_IMM;
-    m->imm = 16;
-    m->dst = limit;
-    m = put(c, M_CMP);
-    m->size = 8;
-    m->a = end;
-    m->b = limit;
+    m->a = address;
+    apply_operand(m, &limit);
     m = put(c, M_TRAP_IF);
     m->sub = CC_A;
     m->imm = WASM_TRAP_MEMORY;
-    return address;
+    m = put(c, M_MOVZX32);
+    m->size = 4;
+    m->dst = low;
+    m->a = address;
+    return low;
+}
+
+/* [base + index + offset] of a 64-bit memory; traps at once when that can only be outside. */
+static mreg wide_index(struct target_compiler *c, const struct ir_ins *ins, uint64_t *offset)
+{
+    if (is_const(c, ins->a)) {
+        uint64_t address = ins_at(c, ins->a)->imm;
+        if (address <= UINT32_MAX && *offset <= UINT32_MAX) {
+            *offset += address;
+            return R_NONE;
+        }
+    } else if (*offset <= UINT32_MAX) {
+        return checked_address(c, ins);
+    }
+    put_trap(c);
+    *offset = 0;
+    return R_NONE;
 }
 
 struct amode address_of(struct target_compiler *c, const struct ir_ins *ins)
 {
     struct amode m = {.base = R_R14, .flags = MI_TRAPS};
-    if (ins->aux) {
-        mreg memories = put_pointer(c, R_R15, OFFSET(wasm_instance, memories));
-        mreg memory = put_pointer(c, memories, ins->aux * 8);
-        m.base = put_pointer(c, memory, OFFSET(wasm_memory, base));
-    }
+    if (ins->aux)
+        m.base = memory_base(c, ins->aux);
     uint64_t offset = ins->imm;
     ir_ref a = ins->a;
     if (ins_at(c, a)->type == IR_I64) {
-        m.index = checked_address(c, ins, &offset);
+        m.index = wide_index(c, ins, &offset);
     } else if (is_const(c, a)) {
         offset += (uint32_t)ins_at(c, a)->imm;
     } else {
@@ -123,10 +125,10 @@ static void select_load(struct target_compiler *c, ir_ref ref)
     m->dst = to;
 }
 
-static unsigned store_size(const struct ir_ins *ins)
+unsigned access_size(uint8_t access)
 {
     static const uint8_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 4, 8, 16};
-    return sizes[ins->access];
+    return sizes[access];
 }
 
 /* Stores of fewer bits do not look at the others. */
@@ -194,7 +196,7 @@ static bool select_update(struct target_compiler *c, const struct ir_ins *store,
 
 static void select_store(struct target_compiler *c, const struct ir_ins *ins)
 {
-    unsigned size = store_size(ins);
+    unsigned size = access_size(ins->access);
     if (size < 16 && ins->access != IR_ACCESS_F32 && ins->access != IR_ACCESS_F64 &&
         select_update(c, ins, size))
         return;
@@ -225,17 +227,6 @@ static void select_store(struct target_compiler *c, const struct ir_ins *ins)
     m->imm = (uint64_t)k;
 }
 
-static uint8_t global_access(uint8_t type)
-{
-    switch (type) {
-    case IR_I32: return IR_U32;
-    case IR_F32: return IR_ACCESS_F32;
-    case IR_F64: return IR_ACCESS_F64;
-    case IR_V128: return IR_128;
-    default: return IR_64;
-    }
-}
-
 static void select_global(struct target_compiler *c, ir_ref ref)
 {
     const struct ir_ins *ins = ins_at(c, ref);
@@ -244,14 +235,10 @@ static void select_global(struct target_compiler *c, ir_ref ref)
     uint8_t type = set ? ins_at(c, ins->a)->type : ins->type;
     mreg globals = put_pointer(c, R_R15, OFFSET(wasm_instance, globals));
     mreg global = put_pointer(c, globals, ins->aux * 8);
-    struct mins *m = put(c, set ? M_STORE : M_LOAD);
-    m->size = (uint8_t)type_size(type);
-    m->sub = global_access(type);
-    m->base = global;
     if (set)
-        m->b = value;
+        put_store(c, type, global, 0, value);
     else
-        m->dst = value;
+        put_load(c, type, value, global, 0);
 }
 
 void select_memory(struct target_compiler *c, ir_ref ref)

@@ -20,6 +20,13 @@ __asm__(".pushsection .text.wasm_stubs,\"ax\",@progbits\n"
         "    movq %rdi, %r15\n"
         "    movl %esi, %edi\n"
         "    jmp *16(%r15)\n"
+        ".globl target_resume\n"
+        ".type target_resume,@function\n"
+        "target_resume:\n"
+        "    movq %rsi, %rsp\n"
+        "    movq %rdx, %r15\n"
+        "    movq %rcx, %r14\n"
+        "    jmp *%rdi\n"
         ".popsection\n");
 
 /* rax is free at a call. Nothing is pushed before the check, the call's own return address is

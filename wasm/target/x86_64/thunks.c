@@ -106,11 +106,11 @@ static bool entry_thunk(const struct ir_signature *s, struct code_buffer *out)
     x86_byte(out, 0);
     uint32_t host = x86_jcc_short(out, CC_E);
     x86_call_mem(out, R12, OFFSET(wasm_func, code));
-    code_site_add(out, 0);
+    code_site_add(out, 0, false);
     uint32_t called = x86_jmp_short(out);
     x86_patch_short(out, host);
     x86_call_mem(out, R12, OFFSET(wasm_func, foreign));
-    code_site_add(out, 0);
+    code_site_add(out, 0, false);
     x86_patch_short(out, called);
     for (uint32_t pass = 0; pass < 2; pass++) { /* registers first */
         struct abi_walk walk = {0, 0, 0};
@@ -122,8 +122,7 @@ static bool entry_thunk(const struct ir_signature *s, struct code_buffer *out)
             if (pass == 0 && where < ARG_STACK) {
                 slot_access(out, type, hw(where), R13, (int32_t)(i * 16), true);
             } else if (pass == 1 && where >= ARG_STACK) {
-                slot_access(out, type, scratch_for(type), RSP,
-                            (int32_t)(abi_param_bytes(s) + (where - ARG_STACK)), false);
+                slot_access(out, type, scratch_for(type), RSP, (int32_t)(where - ARG_STACK), false);
                 slot_access(out, type, scratch_for(type), R13, (int32_t)(i * 16), true);
             }
         }
@@ -148,27 +147,64 @@ static bool copy_area(struct code_buffer *out, uint32_t from, uint32_t to, uint3
     return true;
 }
 
+/* What stands where a foreign thunk's callee returns to, nothing but a nop; its displacement is not
+ * 0, so it is none of x86_nops(). */
+enum { FOREIGN_RETURN = 0x51801f0f };
+
+/* A tail call into another instance. If our caller is a foreign thunk, its results are the same as
+ * ours and it will restore the registers of who called it: this call needs no thunk of its own, so
+ * that instances can call each other in tail position forever. */
+static void foreign_tail(struct code_buffer *out)
+{
+    size_t end = out->size + FOREIGN_TAIL;
+    x86_load(out, 8, R11, RSP, 0);
+    struct x86_mem m = at(R11, 0);
+    x86_rm(out, X86(0, 0, 81), ALU_CMP, &m);
+    x86_u32(out, FOREIGN_RETURN);
+    uint32_t other = x86_jcc_short(out, CC_NE);
+    x86_load(out, 8, R15, RAX, OFFSET(wasm_func, instance));
+    x86_load(out, 8, R14, R15, OFFSET(wasm_instance, memory0));
+    m = at(RAX, OFFSET(wasm_func, code));
+    x86_rm(out, X86(0, 0, ff), 4, &m);
+    while (out->size < end)
+        x86_byte(out, 0xcc);
+    x86_patch_short(out, other);
+}
+
+/* A tail call to a function of the host. */
+static void host_tail(struct code_buffer *out)
+{
+    size_t end = out->size + FOREIGN_TAIL;
+    uint32_t over = x86_jmp_short(out);
+    while (out->size < end)
+        x86_byte(out, 0xcc);
+    x86_patch_short(out, over);
+}
+
 /* rax: func. The result registers pass through. */
 static bool foreign_thunk(const struct ir_signature *s, struct code_buffer *out, uint32_t *frame)
 {
     uint32_t params = abi_param_bytes(s), results = abi_result_bytes(s);
-    uint32_t area = (params + results + 15) & ~15u;
+    uint32_t area = ((results + 15) & ~15u) + 8; /* and 8 to keep rsp aligned */
     x86_push(out, R14);
     x86_push(out, R15);
-    *frame = 16 + area + 8; /* and 8 to keep rsp aligned */
-    x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)(area + 8));
+    *frame = area + 16;
+    x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)(area + params));
     x86_load(out, 8, R15, RAX, OFFSET(wasm_func, instance));
     x86_load(out, 8, R14, R15, OFFSET(wasm_instance, memory0));
-    if (!copy_area(out, *frame + 8, 0, params))
+    if (!copy_area(out, params + *frame + 8, 0, params))
         return false;
     x86_call_mem(out, RAX, OFFSET(wasm_func, code));
-    code_site_add(out, 0);
-    if (!copy_area(out, params, *frame + 8 + params, results) || !x86_reserve(out, X86_MAX_STEP))
+    code_site_add(out, 0, false);
+    x86_u32(out, FOREIGN_RETURN);
+    x86_u32(out, 0);
+    out->size--;
+    if (!copy_area(out, 0, *frame + 8 + params, results) || !x86_reserve(out, X86_MAX_STEP))
         return false;
-    x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)(area + 8));
+    x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)area);
     x86_pop(out, R15);
     x86_pop(out, R14);
-    x86_byte(out, 0xc3);
+    x86_ret(out, params);
     return true;
 }
 
@@ -177,7 +213,7 @@ static bool foreign_thunk(const struct ir_signature *s, struct code_buffer *out,
  * so that a backtrace need not know this frame. */
 static bool host_thunk(const struct ir_signature *s, struct code_buffer *out, uint32_t *frame)
 {
-    uint32_t params = abi_param_bytes(s), area = ((params + 15) & ~15u) + 8;
+    uint32_t params = abi_param_bytes(s), area = params + 8;
     *frame = area;
     x86_load(out, 8, R10, R15, OFFSET(wasm_instance, exec));
     struct x86_mem m = at(R10, OFFSET(wasm_exec, host_limit));
@@ -188,7 +224,7 @@ static bool host_thunk(const struct ir_signature *s, struct code_buffer *out, ui
         return false;
     x86_mov(out, 8, RDI, R15);
     x86_call_mem(out, RAX, OFFSET(wasm_func, code));
-    code_site_add(out, 0);
+    code_site_add(out, 0, false);
     x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)area);
     /* C leaves the upper half of an int undefined. */
     if (s->result_count && s->results[0] == IR_I32)
@@ -198,7 +234,7 @@ static bool host_thunk(const struct ir_signature *s, struct code_buffer *out, ui
     x86_rm(out, X86(0, 0, 83), ALU_CMP, &m);
     x86_byte(out, 0);
     uint32_t late = x86_jcc_near(out, CC_NE);
-    x86_byte(out, 0xc3);
+    x86_ret(out, params);
     x86_patch_near(out, low, (uint32_t)out->size);
     trap(out, WASM_TRAP_STACK);
     x86_patch_near(out, late, (uint32_t)out->size);
@@ -227,7 +263,9 @@ bool target_thunks(const struct ir_signature *signature, struct code_buffer *out
         return false;
     where->entry_end = (uint32_t)out->size;
     start(out);
+    foreign_tail(out);
     where->foreign = (uint32_t)out->size;
+    where->popped = abi_param_bytes(signature);
     if (!foreign_thunk(signature, out, &where->foreign_frame) || !x86_reserve(out, X86_MAX_STEP))
         return false;
     where->foreign_end = (uint32_t)out->size;
@@ -236,6 +274,7 @@ bool target_thunks(const struct ir_signature *signature, struct code_buffer *out
     if (!host_can(signature))
         return !out->failed;
     start(out);
+    host_tail(out);
     where->host = (uint32_t)out->size;
     if (!host_thunk(signature, out, &where->host_frame))
         return false;
