@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Types per operation: the result, then a, b, c. n integer, f float, t any value: equal wherever
- * the same letter stands in one rule. i l S D r: I32 I64 F32 F64 REF; v nothing; * looked at by
- * hand. */
+/* Types per operation: the result, then a, b, c. n integer, q integer or reference, f float, t any
+ * value: equal wherever the same letter stands in one rule. i l S D r: I32 I64 F32 F64 REF; v
+ * nothing; * looked at by hand. */
 static const char *const rules[IR_OP_COUNT] = {
     [IR_NOP] = "v",
     [IR_CONST] = "*",
@@ -39,8 +39,8 @@ static const char *const rules[IR_OP_COUNT] = {
     [IR_POPCNT] = "nn",
     [IR_BSWAP] = "nn",
     [IR_EQZ] = "in",
-    [IR_EQ] = "inn",
-    [IR_NE] = "inn",
+    [IR_EQ] = "iqq",
+    [IR_NE] = "iqq",
     [IR_LT_S] = "inn",
     [IR_LT_U] = "inn",
     [IR_GT_S] = "inn",
@@ -275,6 +275,11 @@ static bool type_fits(char rule, uint8_t type, uint8_t *bound_n, uint8_t *bound_
     case 'r': return type == IR_REF;
     case 'n':
         if (type != IR_I32 && type != IR_I64)
+            return false;
+        bound = bound_n;
+        break;
+    case 'q':
+        if (type != IR_I32 && type != IR_I64 && type != IR_REF)
             return false;
         bound = bound_n;
         break;
