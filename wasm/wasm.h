@@ -106,6 +106,7 @@ struct wasm_load_options {
     size_t max_module_size;
     uint64_t deadline_ns; /* wasm_host_now() value after which compiling is abandoned; 0: none */
     const char *passes;   /* optimiser passes to run, for bisecting; NULL: all */
+    const char *cpu; /* compile for a lesser CPU: "baseline", "sse4.1", "avx"; NULL: this one */
 };
 
 /* Validates and compiles LEN bytes. BYTES may be freed afterwards. NULL and *err on failure. */

@@ -53,6 +53,10 @@ static bool compile_functions(struct loader *l)
     const struct module_info *info = &m->info;
     struct target_features features;
     target_detect(&features);
+    if (l->options && l->options->cpu && !target_restrict(&features, l->options->cpu)) {
+        error_set(l->err, WASM_ERR_UNSUPPORTED, 0, "no such CPU: %s", l->options->cpu);
+        return false;
+    }
     m->funcs = array_new(info->func_count - info->imported_funcs, sizeof(*m->funcs));
     l->decoder = body_decoder_new(info);
     l->compiler = target_compiler_new(&features);
@@ -68,6 +72,11 @@ static bool compile_functions(struct loader *l)
         }
         if (!decode_body(l->decoder, i, &l->func, l->err))
             return false;
+        const char *lacking = target_lacks(&features, &l->func);
+        if (lacking) {
+            error_set(l->err, WASM_ERR_UNSUPPORTED, 0, "%s", lacking);
+            return false;
+        }
         if (!opt_run(&l->func, l->options ? l->options->passes : NULL) ||
             !target_compile(l->compiler, &l->func, &l->code, &m->funcs[i - info->imported_funcs]))
             return out_of_memory(l);

@@ -40,9 +40,14 @@ struct code_func {
 
 /* CPU features the generator may use, found once by the port or from a .qwo's requirements. */
 struct target_features {
-    bool sse41, popcnt, lzcnt, bmi1, bmi2, avx, avx2;
+    bool sse41, popcnt, lzcnt, bmi1, bmi2, avx, avx2, fma;
 };
 void target_detect(struct target_features *features);
+/* Takes away what is beyond LEVEL ("baseline", "sse4.1", "avx"; "native": nothing), so that code
+ * for other CPUs can be tested. false: no such level. */
+bool target_restrict(struct target_features *features, const char *level);
+/* What F needs and a CPU with these features lacks, as a message; NULL: nothing. */
+const char *target_lacks(const struct target_features *features, const struct ir_func *f);
 
 struct target_compiler; /* scratch memory kept from function to function */
 struct target_compiler *target_compiler_new(const struct target_features *features);

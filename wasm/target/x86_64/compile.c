@@ -118,7 +118,7 @@ void target_detect(struct target_features *features)
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d))
         return;
-    features->sse41 = c & bit_SSE4_1;
+    features->sse41 = c & bit_SSE4_1 && c & bit_SSSE3;
     features->popcnt = c & bit_POPCNT;
     bool vex = false;
     if (c & bit_OSXSAVE && c & bit_AVX) {
@@ -127,6 +127,7 @@ void target_detect(struct target_features *features)
         vex = (low & 6) == 6;
     }
     features->avx = vex;
+    features->fma = vex && c & bit_FMA;
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
         features->bmi1 = b & bit_BMI;
         features->bmi2 = b & bit_BMI2;
@@ -135,4 +136,48 @@ void target_detect(struct target_features *features)
     if (__get_cpuid(0x80000001, &a, &b, &c, &d))
         features->lzcnt = c & (1u << 5);
 #endif
+}
+
+bool target_restrict(struct target_features *features, const char *level)
+{
+    static const struct {
+        const char *name;
+        struct target_features all;
+    } levels[] = {
+        {"baseline", {0}},
+        {"sse4.1", {.sse41 = true, .popcnt = true}},
+        {"avx", {.sse41 = true, .popcnt = true, .avx = true}},
+        {"native", {true, true, true, true, true, true, true, true}},
+    };
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (strcmp(levels[i].name, level) != 0)
+            continue;
+        const struct target_features *all = &levels[i].all;
+        features->sse41 &= all->sse41;
+        features->popcnt &= all->popcnt;
+        features->lzcnt &= all->lzcnt;
+        features->bmi1 &= all->bmi1;
+        features->bmi2 &= all->bmi2;
+        features->avx &= all->avx;
+        features->avx2 &= all->avx2;
+        features->fma &= all->fma;
+        return true;
+    }
+    return false;
+}
+
+const char *target_lacks(const struct target_features *features, const struct ir_func *f)
+{
+    if (features->sse41)
+        return NULL;
+    for (uint32_t i = 0; i < f->signature->param_count; i++)
+        if (f->signature->params[i] == IR_V128)
+            return "SIMD needs SSE4.1";
+    for (uint32_t i = 1; i < f->ins_count; i++) {
+        const struct ir_ins *ins = &f->ins[i];
+        if (ins->op != IR_NOP &&
+            (ins->type == IR_V128 || (ins->op >= IR_SIMD1 && ins->op <= IR_SIMD3)))
+            return "SIMD needs SSE4.1";
+    }
+    return NULL;
 }

@@ -75,4 +75,14 @@ void emit_rb(struct target_compiler *c, const struct mins *m, uint32_t i, uint32
              unsigned trail);
 bool flags_live(struct target_compiler *c, uint32_t i);
 
+/* xmm instructions: op reg, rm; with AVX reg = vvvv op rm (0 where there is no third operand). */
+void xmm_rr(struct target_compiler *c, uint32_t op, unsigned reg, unsigned vvvv, unsigned rm);
+void xmm_rm(struct target_compiler *c, uint32_t op, unsigned reg, unsigned vvvv,
+            const struct x86_mem *m);
+void xmm_copy(struct target_compiler *c, unsigned to, unsigned from);
+/* emit_rb() for them. */
+void xmm_rb(struct target_compiler *c, const struct mins *m, uint32_t i, uint32_t op, unsigned reg,
+            unsigned vvvv, unsigned trail);
+void emit_simd(struct target_compiler *c, uint32_t i);
+
 #endif

@@ -85,7 +85,10 @@ static void emit_load(struct target_compiler *c, uint32_t i)
     else if (m->size == 8 && (m->sub == IR_S8 || m->sub == IR_S16 || m->sub == IR_S32))
         op |= X86_W;
     trap_site(c, m);
-    x86_rm(c->out, op, reg_def(c, m->dst, i), &mem);
+    if (m->sub >= IR_ACCESS_F32)
+        xmm_rm(c, op, reg_def(c, m->dst, i), 0, &mem);
+    else
+        x86_rm(c->out, op, reg_def(c, m->dst, i), &mem);
 }
 
 /* [mem] = b or imm; also read-modify-write and compare. IMM_OP/DIGIT with an immediate. */
@@ -136,7 +139,7 @@ static void emit_store(struct target_compiler *c, uint32_t i)
     }
     struct x86_mem mem = mem_operand(c, m, i);
     trap_site(c, m);
-    x86_rm(c->out, op, reg_use(c, m->b, i), &mem);
+    xmm_rm(c, op, reg_use(c, m->b, i), 0, &mem);
 }
 
 static void emit_alu(struct target_compiler *c, uint32_t i)

@@ -18,21 +18,13 @@ static struct x86_mem stack_mem(uint32_t place)
 static void load_xmm(struct target_compiler *c, unsigned reg, const struct x86_mem *m,
                      unsigned size)
 {
-    x86_rm(c->out,
-           size == 16  ? X86(0, 1, 10)
-           : size == 8 ? X86(f2, 1, 10)
-                       : X86(f3, 1, 10),
-           reg, m);
+    xmm_rm(c, size == 16 ? X86(0, 1, 10) : size == 8 ? X86(f2, 1, 10) : X86(f3, 1, 10), reg, 0, m);
 }
 
 static void store_xmm(struct target_compiler *c, unsigned reg, const struct x86_mem *m,
                       unsigned size)
 {
-    x86_rm(c->out,
-           size == 16  ? X86(0, 1, 11)
-           : size == 8 ? X86(f2, 1, 11)
-                       : X86(f3, 1, 11),
-           reg, m);
+    xmm_rm(c, size == 16 ? X86(0, 1, 11) : size == 8 ? X86(f2, 1, 11) : X86(f3, 1, 11), reg, 0, m);
 }
 
 /* General registers are spilled whole, so that a zero-extended i32 may be read as an i64. */
@@ -42,11 +34,11 @@ void emit_copy(struct target_compiler *c, uint32_t to, uint32_t from, bool xmm, 
         return;
     if (to < PLACE_STACK && from < PLACE_STACK) {
         if (is_xmm(to) && is_xmm(from))
-            x86_rr(c->out, X86(0, 1, 28), hw(to), hw(from));
+            xmm_copy(c, hw(to), hw(from));
         else if (is_xmm(to))
-            x86_rr(c->out, X86(66, 1, 6e) | X86_W, hw(to), hw(from));
+            xmm_rr(c, X86(66, 1, 6e) | X86_W, hw(to), 0, hw(from));
         else if (is_xmm(from))
-            x86_rr(c->out, X86(66, 1, 7e) | X86_W, hw(from), hw(to));
+            xmm_rr(c, X86(66, 1, 7e) | X86_W, hw(from), 0, hw(to));
         else
             x86_mov(c->out, size, hw(to), hw(from));
     } else if (to < PLACE_STACK) {
@@ -72,10 +64,30 @@ void emit_copy(struct target_compiler *c, uint32_t to, uint32_t from, bool xmm, 
     }
 }
 
+static void vector_constant(struct target_compiler *c, uint32_t to, uint32_t entry)
+{
+    if (entry >= c->pool.count) /* no memory for it */
+        return;
+    const struct pool_entry *e = &c->pool.data[entry];
+    unsigned reg = to >= PLACE_STACK ? SCRATCH_XMM : hw(to);
+    if (!(e->low | e->high)) {
+        xmm_rr(c, X86(0, 1, 57), reg, reg, reg);
+    } else if ((e->low & e->high) == UINT64_MAX) {
+        xmm_rr(c, X86(66, 1, 76), reg, reg, reg);
+    } else {
+        struct x86_mem m = {.rip = true};
+        xmm_rm(c, X86(0, 1, 28), reg, 0, &m);
+        pool_use(c, entry, 0);
+    }
+    emit_copy(c, to, R_XMM0 + reg, true, 16);
+}
+
 void emit_constant(struct target_compiler *c, uint32_t to, bool xmm, unsigned size, uint64_t imm,
                    bool keep_flags)
 {
-    if (to >= PLACE_STACK) {
+    if (xmm && size == 16) {
+        vector_constant(c, to, (uint32_t)imm);
+    } else if (to >= PLACE_STACK) {
         struct x86_mem m = stack_mem(to);
         if ((int64_t)imm == (int32_t)imm) {
             x86_rm(c->out, X86(0, 0, c7) | X86_W, 0, &m);
@@ -89,7 +101,7 @@ void emit_constant(struct target_compiler *c, uint32_t to, bool xmm, unsigned si
         x86_u32(c->out, (uint32_t)(imm >> 32));
     } else if (xmm) {
         if (!imm) {
-            x86_rr(c->out, X86(0, 1, 57), hw(to), hw(to));
+            xmm_rr(c, X86(0, 1, 57), hw(to), hw(to), hw(to));
             return;
         }
         struct x86_mem m = {.rip = true};

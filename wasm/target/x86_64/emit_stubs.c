@@ -35,10 +35,10 @@ static void stub_minmax(struct target_compiler *c, const struct stub *s)
 {
     struct code_buffer *out = c->out;
     uint32_t nan = x86_jcc_short(out, CC_P);
-    x86_rr(out, s->sub ? X86(0, 1, 54) : X86(0, 1, 56), s->a, s->b);
+    xmm_rr(c, s->sub ? X86(0, 1, 54) : X86(0, 1, 56), s->a, s->a, s->b);
     go_back(c, s);
     x86_patch_short(out, nan);
-    x86_rr(out, s->size == 4 ? X86(f3, 1, 58) : X86(f2, 1, 58), s->a, s->b);
+    xmm_rr(c, s->size == 4 ? X86(f3, 1, 58) : X86(f2, 1, 58), s->a, s->a, s->b);
     go_back(c, s);
 }
 
@@ -46,19 +46,19 @@ static void load_bits(struct target_compiler *c, const struct stub *s, uint64_t 
 {
     bool wide = s->sub & TRUNC_F64;
     struct x86_mem m = {.rip = true};
-    x86_rm(c->out, wide ? X86(f2, 1, 10) : X86(f3, 1, 10), SCRATCH_XMM, &m);
+    xmm_rm(c, wide ? X86(f2, 1, 10) : X86(f3, 1, 10), SCRATCH_XMM, 0, &m);
     pool_use(c, pool_add(c, wide ? 8 : 4, wide ? f64 : f32, 0), 0);
 }
 
 /* ucomis a, b */
 static void compare(struct target_compiler *c, const struct stub *s, unsigned a, unsigned b)
 {
-    x86_rr(c->out, s->sub & TRUNC_F64 ? X86(66, 1, 2e) : X86(0, 1, 2e), a, b);
+    xmm_rr(c, s->sub & TRUNC_F64 ? X86(66, 1, 2e) : X86(0, 1, 2e), a, 0, b);
 }
 
 static void zero_scratch(struct target_compiler *c)
 {
-    x86_rr(c->out, X86(0, 1, 57), SCRATCH_XMM, SCRATCH_XMM);
+    xmm_rr(c, X86(0, 1, 57), SCRATCH_XMM, SCRATCH_XMM, SCRATCH_XMM);
 }
 
 /* a ≥ 2^63: subtract it, convert, add it back. Falls through with what is still too large or was
@@ -72,8 +72,8 @@ static void large_unsigned(struct target_compiler *c, const struct stub *s, uint
     compare(c, s, s->a, SCRATCH_XMM);
     *small = x86_jcc_near(out, CC_B);
     /* dst = convert(a - 2^63), the difference formed in the scratch register: -(2^63 - a). */
-    x86_rr(out, wide ? X86(f2, 1, 5c) : X86(f3, 1, 5c), SCRATCH_XMM, s->a);
-    x86_rr(out, (wide ? X86(f2, 1, 2c) : X86(f3, 1, 2c)) | X86_W, s->dst, SCRATCH_XMM);
+    xmm_rr(c, wide ? X86(f2, 1, 5c) : X86(f3, 1, 5c), SCRATCH_XMM, SCRATCH_XMM, s->a);
+    xmm_rr(c, (wide ? X86(f2, 1, 2c) : X86(f3, 1, 2c)) | X86_W, s->dst, 0, SCRATCH_XMM);
     /* -(a - 2^63) ≤ 0; for what does not fit the smallest integer comes out, whose negation is
      * itself: negative. */
     x86_rr(out, X86(0, 0, f7) | X86_W, 3, s->dst);
@@ -164,8 +164,8 @@ static void stub_convert(struct target_compiler *c, const struct stub *s)
     uint32_t even = x86_jcc_short(out, CC_E);
     x86_alu_imm(out, 8, ALU_OR, s->b, 1);
     x86_patch_short(out, even);
-    x86_rr(out, prefix | 0x2a | X86_W, s->dst, s->b);
-    x86_rr(out, prefix | 0x58, s->dst, s->dst);
+    xmm_rr(c, prefix | 0x2a | X86_W, s->dst, s->dst, s->b);
+    xmm_rr(c, prefix | 0x58, s->dst, s->dst, s->dst);
     go_back(c, s);
 }
 

@@ -174,8 +174,10 @@ static void uses_of(struct target_compiler *c, uint32_t i, unsigned depth)
         use_add(c, m->a, pos, info->a == USE_TEMP ? USE_REG : info->a, hint, depth);
     }
     if (m->b) {
-        /* One memory operand per instruction. */
-        unsigned kind = info->b == USE_TEMP || m->base || m->index ? USE_REG : info->b;
+        /* One memory operand per instruction, and before AVX one of 16 bytes must be aligned, which
+         * the stack need not be. */
+        bool no_memory = m->base || m->index || (m->size == 16 && !c->cpu.avx);
+        unsigned kind = info->b == USE_TEMP || no_memory ? USE_REG : info->b;
         use_add(c, m->b, pos, kind, 0, depth);
     }
     if (m->base)

@@ -86,10 +86,20 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
         X(SETCC, LATE, NONE, NONE) /* sub: condition */                                            \
         X(CMOV, MODIFY, NONE, MEM) /* dst = b if sub */                                            \
         X(FSELECT, MODIFY, NONE, REG) /* the same for xmm, by a jump */                            \
-        X(SSE, MODIFY, NONE, MEM)     /* list: X86() opcode; dst op= b */                          \
-        X(SSE_UNARY, LATE, NONE, MEM) /* dst = op b; sub: immediate byte or NO_IMM */              \
+        X(SSE, MODIFY, NONE, MEM)     /* list: X86() opcode; dst op= b; MI_IMM: as below */         \
+        X(SSE_UNARY, LATE, NONE, MEM) /* dst = op b; MI_IMM: sub is an immediate */              \
         X(UCOMIS, NONE, REG, MEM) X(GPR_TO_XMM, LATE, MEM, NONE) X(XMM_TO_GPR, LATE, REG, NONE)    \
             X(FMINMAX, MODIFY, NONE, REG) /* sub: 1 max */                                         \
+        X(VEX, LATE, REG, MEM)            /* the same without a move before: dst = a op b */       \
+        X(SSE_SHIFT, MODIFY, NONE, NONE)  /* dst shifted by imm; list: opcode, sub: digit */       \
+        X(VEX_SHIFT, LATE, REG, NONE)     /* dst = a shifted by imm */                             \
+        X(VBLEND, LATE, REG, REG)         /* dst = lanes of b where index is negative, else of a */\
+        X(FMA, MODIFY, REG, MEM)          /* list: opcode; dst += a * b */                         \
+        X(PTEST, NONE, REG, MEM)          /* zero: a & b is; carry: ~a & b is */                   \
+        X(PEXTR, LATE, REG, NONE)         /* dst gpr = lane sub of a, of size bytes */             \
+        X(PEXTR_STORE, NONE, NONE, REG)   /* [mem] = lane sub of b */                              \
+        X(MOVMSK, LATE, REG, NONE)        /* list: opcode; dst gpr = sign bits of a */             \
+        X(VCONST, LATE, NONE, NONE)       /* dst = pool entry imm */                               \
         X(TRUNC, EARLY, REG, TEMP)        /* dst = integer of a; sub: enum trunc_op */             \
         X(CONVERT_U64, LATE, REG, TEMP)   /* dst xmm = unsigned a */                               \
         X(JMP, NONE, NONE, NONE) X(JCC, NONE, NONE, NONE) /* sub: condition; succ 0 if it holds */ \
@@ -109,7 +119,6 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
 /* clang-format on */
 
 #define USE_TEMP 4
-#define NO_IMM   0xff
 enum mop {
 #define X(name, dst, a, b) M_##name,
     MOPS(X)
@@ -133,6 +142,7 @@ enum mform { B_REG, B_IMM, B_MEM, B_POOL };
 enum {
     MI_TRAPS = 1,    /* the memory access may fault: out of bounds */
     MI_TAIL = 4,     /* a call that replaces the frame */
+    MI_IMM = 64,     /* xmm instructions: the byte sub follows */
     MI_STAGED = 8,   /* … whose stack arguments are gathered elsewhere before they go there */
     MI_CATCHES = 16, /* a call behind which exceptions arrive: it keeps no register */
     MI_LOCK = 32,    /* with a lock prefix */
@@ -177,7 +187,8 @@ struct mblock {
 
 struct vreg {
     uint8_t xmm, size;  /* class; bytes to move and to spill: 4, 8, 16 */
-    bool constant;      /* no register: IMM is materialised wherever a move needs it */
+    bool constant;      /* no register: IMM (of 16 bytes: its number in the pool) is materialised
+                           wherever a move needs it */
     bool leads;         /* a phi group of more than itself */
     bool incoming;      /* lives in an incoming stack slot from the start: at SLOT */
     uint8_t last_reg;   /* that its latest part in a register had */

@@ -140,6 +140,14 @@ static void place_starts(struct target_compiler *c)
     }
 }
 
+/* Whether the WORDS 8-byte slots from SLOT on, aligned, may hold what lives from START on. */
+static bool slot_free(struct target_compiler *c, uint32_t slot, uint32_t words, uint32_t start)
+{
+    if (words == 2 && (slot & 1 || slot + 1 >= c->work.count || c->work.data[slot + 1] > start))
+        return false;
+    return c->work.data[slot] <= start;
+}
+
 /* Slots are reused once the life of what they held has ended. Phis first try the slot of their
  * kin, which makes moves between them vanish; for that the first slots stay in the family. */
 #define FAMILY_SLOTS 64u
@@ -155,13 +163,13 @@ static void assign_slots(struct target_compiler *c)
             continue;
         uint32_t words = v->size == 16 ? 2 : 1, n = c->work.count, found = UINT32_MAX;
         uint32_t *kin = &vreg_at(c, phi_leader(c, r))->group_slot;
-        if (words == 1 && *kin && c->work.data[*kin - 1] <= v->start)
+        if (*kin && slot_free(c, *kin - 1, words, v->start))
             found = *kin - 1;
         /* A bounded search keeps this linear. */
-        for (uint32_t step = 0; step < n && step < 32 && found == UINT32_MAX && words == 1;
-             step++) {
+        for (uint32_t step = 0; step < n && step < 32 && found == UINT32_MAX; step++) {
             uint32_t slot = (cursor + step) % n;
-            if (c->work.data[slot] <= v->start && !c->reach.data[slot])
+            if (slot_free(c, slot, words, v->start) && !c->reach.data[slot] &&
+                !c->reach.data[slot + words - 1])
                 found = slot;
         }
         if (found == UINT32_MAX) {
@@ -173,10 +181,10 @@ static void assign_slots(struct target_compiler *c)
         cursor = found;
         for (uint32_t w = 0; w < words; w++)
             c->work.data[found + w] = v->end;
-        if (words == 1 && !*kin) {
+        if (!*kin) {
             *kin = found + 1;
             if (vreg_at(c, phi_leader(c, r))->leads && found < FAMILY_SLOTS)
-                c->reach.data[found] = 1;
+                c->reach.data[found] = c->reach.data[found + words - 1] = 1;
         }
         v->slot = (int32_t)(found * 8);
     }

@@ -1,6 +1,7 @@
 /* Instruction selection: the walk over blocks and instructions, operands, and what becomes of each
  * operation. */
 #include "target/x86_64/select.h"
+#include "ir/simd.h"
 #include "target/x86_64/emit.h"
 
 #include <string.h>
@@ -128,6 +129,29 @@ static ir_ref transparent(struct target_compiler *c, ir_ref ref)
     return ref;
 }
 
+bool vector_bits(struct target_compiler *c, ir_ref ref, uint64_t bits[2])
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    if (ins->op == IR_CONST && ins->type == IR_V128) {
+        bits[0] = ins->imm;
+        bits[1] = ins->imm2;
+        return true;
+    }
+    if (ins->op != IR_SIMD1 || ins->aux < SIMD_I8X16_SPLAT || ins->aux > SIMD_F64X2_SPLAT ||
+        !is_const(c, ins->a))
+        return false;
+    uint64_t lane = ins_at(c, ins->a)->imm;
+    switch (ins->aux) {
+    case SIMD_I8X16_SPLAT: lane = (lane & 0xff) * 0x0101010101010101; break;
+    case SIMD_I16X8_SPLAT: lane = (lane & 0xffff) * 0x0001000100010001; break;
+    case SIMD_I32X4_SPLAT:
+    case SIMD_F32X4_SPLAT: lane = (lane & UINT32_MAX) * 0x100000001; break;
+    default: break;
+    }
+    bits[0] = bits[1] = lane;
+    return true;
+}
+
 static bool constant_bits(struct target_compiler *c, ir_ref ref, uint64_t *bits)
 {
     const struct ir_ins *ins = ins_at(c, ref);
@@ -152,6 +176,15 @@ mreg value_reg(struct target_compiler *c, ir_ref ref)
         m->imm = bits;
         return to;
     }
+    uint64_t vector[2];
+    if (vector_bits(c, ref, vector)) {
+        mreg to = new_reg(c, IR_V128);
+        struct mins *m = put(c, M_VCONST);
+        m->size = 16;
+        m->dst = to;
+        m->imm = pool_add(c, 16, vector[0], vector[1]);
+        return to;
+    }
     if (!c->values.data[ref])
         c->values.data[ref] = new_reg(c, ins->type);
     return c->values.data[ref];
@@ -164,6 +197,9 @@ mreg value_arg(struct target_compiler *c, ir_ref ref)
     uint64_t bits;
     if (constant_bits(c, ref, &bits))
         return vreg_const(c, type_is_xmm(type), type_size(type), bits);
+    uint64_t vector[2];
+    if (vector_bits(c, ref, vector))
+        return vreg_const(c, true, 16, pool_add(c, 16, vector[0], vector[1]));
     return value_reg(c, ref);
 }
 
@@ -226,11 +262,14 @@ struct operand operand_of(struct target_compiler *c, ir_ref ref, unsigned size)
 struct operand operand_xmm(struct target_compiler *c, ir_ref ref, unsigned size)
 {
     const struct ir_ins *ins = ins_at(c, ref);
-    if (ins->op == IR_CONST && (ins->imm || size == 16))
-        return (struct operand){.form = B_POOL,
-                                .imm = pool_add(c, size, size == 4 ? (uint32_t)ins->imm : ins->imm,
-                                                size == 16 ? ins->imm2 : 0)};
-    if (size < 16 && can_fold_load(c, ref, size))
+    uint64_t vector[2];
+    if (vector_bits(c, ref, vector))
+        return (struct operand){.form = B_POOL, .imm = pool_add(c, 16, vector[0], vector[1])};
+    if (ins->op == IR_CONST && ins->imm)
+        return (struct operand){
+            .form = B_POOL, .imm = pool_add(c, size, size == 4 ? (uint32_t)ins->imm : ins->imm, 0)};
+    /* Legacy instructions want 16 bytes aligned. */
+    if ((size < 16 || c->cpu.avx) && can_fold_load(c, ref, size))
         return fold_load(c, ref);
     return (struct operand){.form = B_REG, .reg = value_reg(c, ref)};
 }
@@ -317,8 +356,8 @@ static void need_phis(struct target_compiler *c)
             value_reg(c, r);
             for (uint32_t k = 0; k < f->ins[r].count; k++) {
                 ir_ref operand = transparent(c, f->pool[f->ins[r].list + k]);
-                uint64_t bits;
-                if (!constant_bits(c, operand, &bits))
+                uint64_t bits, vector[2];
+                if (!constant_bits(c, operand, &bits) && !vector_bits(c, operand, vector))
                     value_reg(c, operand);
             }
         }
@@ -437,6 +476,9 @@ static void select_ins(struct target_compiler *c, ir_ref ref)
     case IR_PROMOTE:
     case IR_DEMOTE:
     case IR_BITCAST: select_float(c, ref); return;
+    case IR_SIMD1:
+    case IR_SIMD2:
+    case IR_SIMD3: select_simd(c, ref); return;
     default: select_int(c, ref); return;
     }
 }

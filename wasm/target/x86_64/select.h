@@ -43,6 +43,8 @@ static inline bool is_const(struct target_compiler *c, ir_ref ref)
 {
     return ins_at(c, ref)->op == IR_CONST;
 }
+/* A vector known now: a constant, or a constant in every lane. */
+bool vector_bits(struct target_compiler *c, ir_ref ref, uint64_t bits[2]);
 /* Whether REF may be folded into the instruction under selection: its only use, same block, and no
  * effect between them that it must not cross. */
 bool can_fold(struct target_compiler *c, ir_ref ref);
@@ -59,6 +61,18 @@ struct operand {
 struct operand operand_of(struct target_compiler *c, ir_ref ref, unsigned size);
 struct operand operand_xmm(struct target_compiler *c, ir_ref ref, unsigned size);
 void apply_operand(struct mins *m, const struct operand *o);
+/* TO = A op O for an X86() opcode on xmm registers: copies A first where the encoding wants that.
+ */
+struct mins *put_xmm(struct target_compiler *c, unsigned size, uint32_t opcode, mreg to, mreg a,
+                     const struct operand *o);
+/* TO = op O. */
+struct mins *put_xmm_unary(struct target_compiler *c, unsigned size, uint32_t opcode, mreg to,
+                           const struct operand *o);
+static inline void set_imm(struct mins *m, unsigned imm)
+{
+    m->sub = (uint8_t)imm;
+    m->flags |= MI_IMM;
+}
 
 /* The address of a LOAD, STORE or atomic operation. */
 struct amode address_of(struct target_compiler *c, const struct ir_ins *ins);
@@ -81,6 +95,12 @@ void select_int(struct target_compiler *c, ir_ref ref);
 void select_compare(struct target_compiler *c, ir_ref ref);
 void select_memory(struct target_compiler *c, ir_ref ref);
 void select_float(struct target_compiler *c, ir_ref ref);
+void select_simd(struct target_compiler *c, ir_ref ref);
+/* Emits what sets the flags for the I32 that vector operation INS computes; false if no instruction
+ * does. */
+bool simd_condition(struct target_compiler *c, const struct ir_ins *ins, unsigned *cc);
+/* A store of a lane; false: not one. */
+bool select_lane_store(struct target_compiler *c, const struct ir_ins *store, unsigned size);
 void select_call(struct target_compiler *c, ir_ref ref);
 void select_exception(struct target_compiler *c, ir_ref ref);
 void select_atomic(struct target_compiler *c, ir_ref ref);

@@ -170,6 +170,8 @@ unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable)
         cc = compare_int(c, ins);
     } else if (foldable && can_fold(c, ref) && ins->op >= IR_FEQ && ins->op <= IR_FGE) {
         cc = compare_float(c, ins);
+    } else if (foldable && can_fold(c, ref) && simd_condition(c, ins, &cc)) {
+        return invert ? invert_cc(cc) : cc;
     } else if (foldable && can_fold(c, ref) && ins->op == IR_AND) {
         put_test(c, ins, type_size(ins->type));
     } else if (foldable && can_fold(c, ref) && (ins->op == IR_EQZ || ins->op == IR_REF_IS_NULL)) {

@@ -10,9 +10,26 @@ static struct mins *put_sse(struct target_compiler *c, enum mop op, unsigned siz
     m->size = (uint8_t)size;
     m->list = opcode;
     m->dst = to;
-    m->sub = NO_IMM;
     apply_operand(m, o);
     return m;
+}
+
+struct mins *put_xmm(struct target_compiler *c, unsigned size, uint32_t opcode, mreg to, mreg a,
+                     const struct operand *o)
+{
+    if (!c->cpu.avx) {
+        put_move(c, vreg_at(c, to)->size, to, a);
+        return put_sse(c, M_SSE, size, opcode, to, o);
+    }
+    struct mins *m = put_sse(c, M_VEX, size, opcode, to, o);
+    m->a = a;
+    return m;
+}
+
+struct mins *put_xmm_unary(struct target_compiler *c, unsigned size, uint32_t opcode, mreg to,
+                           const struct operand *o)
+{
+    return put_sse(c, M_SSE_UNARY, size, opcode, to, o);
 }
 
 /* The scalar opcode of SIZE: f3 for f32, f2 for f64. */
@@ -29,14 +46,14 @@ static void select_binary(struct target_compiler *c, const struct ir_ins *ins, m
     bool commutes = ins->op == IR_FADD || ins->op == IR_FMUL;
     if (commutes && !is_const(c, b) &&
         (is_const(c, a) || (can_fold_load(c, a, size) && !can_fold_load(c, b, size)) ||
-         (c->counts.data[a] > 1 && c->counts.data[b] == 1 && !can_fold_load(c, b, size)))) {
+         (!c->cpu.avx && c->counts.data[a] > 1 && c->counts.data[b] == 1 &&
+          !can_fold_load(c, b, size)))) {
         ir_ref t = a;
         a = b;
         b = t;
     }
     struct operand o = operand_xmm(c, b, size);
-    put_move(c, size, to, value_reg(c, a));
-    put_sse(c, M_SSE, size, scalar(size, byte), to, &o);
+    put_xmm(c, size, scalar(size, byte), to, value_reg(c, a), &o);
 }
 
 static void select_minmax(struct target_compiler *c, const struct ir_ins *ins, mreg to)
@@ -62,22 +79,21 @@ static void select_sign(struct target_compiler *c, const struct ir_ins *ins, mre
 {
     unsigned size = type_size(ins->type);
     struct operand mask = mask_operand(c, size, ins->op == IR_FNEG);
-    put_move(c, size, to, value_reg(c, ins->a));
-    put_sse(c, M_SSE, 16, ins->op == IR_FNEG ? X86(0, 1, 57) : X86(0, 1, 54), to, &mask);
+    put_xmm(c, 16, ins->op == IR_FNEG ? X86(0, 1, 57) : X86(0, 1, 54), to, value_reg(c, ins->a),
+            &mask);
 }
 
 static void select_copysign(struct target_compiler *c, const struct ir_ins *ins, mreg to)
 {
     unsigned size = type_size(ins->type);
     mreg a = value_reg(c, ins->a), b = value_reg(c, ins->b), sign = vreg_new(c, true, size);
+    mreg rest = vreg_new(c, true, size);
     struct operand mask = mask_operand(c, size, true);
-    put_move(c, size, sign, b);
-    put_sse(c, M_SSE, 16, X86(0, 1, 54), sign, &mask);
+    put_xmm(c, 16, X86(0, 1, 54), sign, b, &mask);
     mask = mask_operand(c, size, false);
-    put_move(c, size, to, a);
-    put_sse(c, M_SSE, 16, X86(0, 1, 54), to, &mask);
+    put_xmm(c, 16, X86(0, 1, 54), rest, a, &mask);
     struct operand o = {.form = B_REG, .reg = sign};
-    put_sse(c, M_SSE, 16, X86(0, 1, 56), to, &o);
+    put_xmm(c, 16, X86(0, 1, 56), to, rest, &o);
 }
 
 /* Calls the C helper for f → f; its argument and result are in xmm0. */
@@ -108,8 +124,8 @@ static void select_round(struct target_compiler *c, const struct ir_ins *ins, mr
         return;
     }
     struct operand o = operand_xmm(c, ins->a, size);
-    put_sse(c, M_SSE_UNARY, size, size == 4 ? X86(66, 3, 0a) : X86(66, 3, 0b), to, &o)->sub =
-        mode[ins->op - IR_FCEIL];
+    set_imm(put_xmm_unary(c, size, size == 4 ? X86(66, 3, 0a) : X86(66, 3, 0b), to, &o),
+            mode[ins->op - IR_FCEIL]);
 }
 
 static void select_trunc(struct target_compiler *c, const struct ir_ins *ins, mreg to)
