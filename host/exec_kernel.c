@@ -51,6 +51,8 @@ static bool put_args(FILE *args, const struct exec_options *o)
     }
     if (o->passes)
         ok = ok && add_arg(args, "--passes") && add_arg(args, o->passes);
+    if (o->cpu)
+        ok = ok && add_arg(args, "--cpu") && add_arg(args, o->cpu);
     if (o->verbose)
         ok = ok && add_arg(args, "--verbose");
     if (o->invoke)

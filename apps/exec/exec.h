@@ -24,6 +24,7 @@ struct exec_options {
     uint64_t budget_ns, max_pages;
     uint64_t stack_size;
     const char *passes;
+    const char *cpu;
     const char *invoke; /* NULL: run _start */
     unsigned repeat;    /* 0: not given: once, without times */
     bool in_kernel, verbose, help;

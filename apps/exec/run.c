@@ -231,7 +231,7 @@ int exec_run(const struct exec_options *o)
         return EXEC_EXIT_LOAD;
     }
     struct wasm_error err;
-    struct wasm_load_options load = {.passes = o->passes};
+    struct wasm_load_options load = {.passes = o->passes, .cpu = o->cpu};
     uint64_t start = wasm_host_now();
     struct wasm_module *module = wasm_module_load(bytes, size, &load, &err);
     uint64_t loaded = wasm_host_now();

@@ -15,7 +15,8 @@ struct registered {
 };
 /* What one script has made so far. Everything lives until its end, as linking demands. */
 struct script {
-    const char *directory, *passes;
+    const char *directory;
+    const struct wasm_load_options *load;
     FILE *log;
     struct spec_counts *counts;
     struct named *modules;
@@ -181,8 +182,7 @@ static struct wasm_instance *instantiate(struct script *s, const cJSON *command,
         snprintf(err->message, sizeof(err->message), "cannot read the module");
         return NULL;
     }
-    struct wasm_load_options load = {.passes = s->passes};
-    struct wasm_module *module = wasm_module_load(bytes, size, &load, err);
+    struct wasm_module *module = wasm_module_load(bytes, size, s->load, err);
     free(bytes);
     if (!module)
         return NULL;
@@ -432,10 +432,10 @@ static void run_command(struct script *s, const cJSON *command)
         fail(s, "command \"%s\" is not known", type);
 }
 
-void spec_run(const cJSON *document, const char *directory, const char *passes, FILE *log,
-              struct spec_counts *counts)
+void spec_run(const cJSON *document, const char *directory, const struct wasm_load_options *load,
+              FILE *log, struct spec_counts *counts)
 {
-    struct script s = {.directory = directory, .passes = passes, .log = log, .counts = counts};
+    struct script s = {.directory = directory, .load = load, .log = log, .counts = counts};
     const cJSON *command;
     if (spectest_make(&s)) {
         cJSON_ArrayForEach(command, cJSON_GetObjectItemCaseSensitive(document, "commands"))

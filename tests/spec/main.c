@@ -2,7 +2,7 @@
  * folder that tests/spec/exclusions does not name, one TAP line with its assertions. A file runs in
  * a process of its own, so one that crashes or hangs is one failure.
  *
- *   spec [--passes LIST] [--exclusions FILE] [--suite DIR] [file.wast …]
+ *   spec [--passes LIST] [--cpu LEVEL] [--exclusions FILE] [--suite DIR] [file.wast …]
  *
  * The suite's folder: --suite, else the environment variable WASM_TESTSUITE. */
 #define _GNU_SOURCE
@@ -26,7 +26,7 @@ struct exclusion {
 };
 static struct exclusion exclusions[128];
 static unsigned exclusion_count;
-static const char *passes;
+static struct wasm_load_options load;
 
 /* Lines "pattern reason"; # starts a comment. */
 static bool read_exclusions(const char *path)
@@ -142,7 +142,7 @@ static void run_file(const char *path, const char *folder, int out)
         fprintf(stderr, "# its JSON is not understood\n");
         _exit(1);
     }
-    spec_run(document, folder, passes, stderr, &counts);
+    spec_run(document, folder, &load, stderr, &counts);
     cJSON_Delete(document);
     free(text);
     host_port_thread_exit();
@@ -200,7 +200,9 @@ int main(int argc, char **argv)
     int i = 1;
     for (; i + 1 < argc && !strncmp(argv[i], "--", 2); i += 2) {
         if (!strcmp(argv[i], "--passes")) {
-            passes = argv[i + 1];
+            load.passes = argv[i + 1];
+        } else if (!strcmp(argv[i], "--cpu")) {
+            load.cpu = argv[i + 1];
         } else if (!strcmp(argv[i], "--suite")) {
             suite = suite ? suite : argv[i + 1];
         } else if (!strcmp(argv[i], "--exclusions")) {

@@ -17,8 +17,8 @@ struct spec_counts {
 };
 
 /* Executes every command; DIRECTORY holds the modules. Failures go to LOG as "# line N: …". */
-void spec_run(const cJSON *document, const char *directory, const char *passes, FILE *log,
-              struct spec_counts *counts);
+void spec_run(const cJSON *document, const char *directory, const struct wasm_load_options *load,
+              FILE *log, struct spec_counts *counts);
 
 /* Stands in the JSON for an escaped zero character, and is as long. */
 #define SPEC_ZERO "<zero>"

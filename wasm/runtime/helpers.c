@@ -178,7 +178,7 @@ void *helper_ref_func(struct wasm_instance *instance, uint32_t index)
     }                                                                                              \
     static T trunc_##T(T x)                                                                        \
     {                                                                                              \
-        return x < 0 ? ceil_##T(x) : x > 0 ? floor_##T(x) : x + 0;                                 \
+        return x < 0 ? ceil_##T(x) : x > 0 ? floor_##T(x) : x + x;                                 \
     }
 ROUNDING(float, uint32_t, 8388608.0f, 0x80000000u)
 ROUNDING(double, uint64_t, 4503599627370496.0, 0x8000000000000000u)

@@ -118,7 +118,8 @@ static void emit_extract_store(struct target_compiler *c, uint32_t i)
                from, 0, &mem);
         return;
     }
-    static const uint32_t ops[] = {[1] = X86(66, 3, 14), [2] = X86(66, 3, 15), [4] = X86(66, 3, 16)};
+    static const uint32_t ops[] = {
+        [1] = X86(66, 3, 14), [2] = X86(66, 3, 15), [4] = X86(66, 3, 16)};
     xmm_rm(c, ops[m->size], from, 0, &mem);
     x86_byte(c->out, m->sub);
 }
@@ -143,9 +144,7 @@ void emit_simd(struct target_compiler *c, uint32_t i)
         a = reg_use(c, m->a, i);
         xmm_rr(c, m->list, reg_def(c, m->dst, i), 0, a);
         break;
-    case M_VCONST:
-        emit_constant(c, R_XMM0 + reg_def(c, m->dst, i), true, 16, m->imm, true);
-        break;
+    case M_VCONST: emit_constant(c, R_XMM0 + reg_def(c, m->dst, i), true, 16, m->imm, true); break;
     default: mir_fail(c);
     }
 }

@@ -40,8 +40,7 @@ void simd_splat(struct simd *s)
     else if (c->cpu.avx2)
         vec_unary(s, s->to, s->row->op, in_reg(first));
     else
-        vec_op(s, s->to, PSHUFB, first,
-               size == 1 ? in_pool(s, 0, 0) : pool_splat16(s, 0x0100));
+        vec_op(s, s->to, PSHUFB, first, size == 1 ? in_pool(s, 0, 0) : pool_splat16(s, 0x0100));
 }
 
 void simd_splat_float(struct simd *s)

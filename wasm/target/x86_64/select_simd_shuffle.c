@@ -60,8 +60,8 @@ static bool within_one(struct shuffle *f)
             high &= u[i + 4] == i + 4 && u[i] < 4;
         }
         if (low || high) {
-            vec_unary_imm(s, s->to, high ? X86(f2, 1, 70) : X86(f3, 1, 70),
-                          pack4(high ? u : u + 4), operand_xmm(s->c, f->a, 16));
+            vec_unary_imm(s, s->to, high ? X86(f2, 1, 70) : X86(f3, 1, 70), pack4(high ? u : u + 4),
+                          operand_xmm(s->c, f->a, 16));
             return true;
         }
     }
@@ -91,8 +91,8 @@ static bool with_zeros(struct shuffle *f)
         bool all = true;
         for (unsigned i = 0; i < 16 && all; i++) {
             unsigned part = i % moves[k].to;
-            all = is_lane(f, i,
-                          part < moves[k].from ? i / moves[k].to * moves[k].from + part : ZERO);
+            all =
+                is_lane(f, i, part < moves[k].from ? i / moves[k].to * moves[k].from + part : ZERO);
         }
         if (all) {
             vec_unary(s, s->to, moves[k].op, in_reg(value_reg(s->c, f->a)));
