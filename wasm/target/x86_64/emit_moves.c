@@ -181,16 +181,8 @@ static void break_cycle(struct target_compiler *c, uint32_t k)
     while (c->pmoves.data[reader].done || c->pmoves.data[reader].from != move->to) {
         uint32_t writer = c->writers.data[word(c->pmoves.data[reader].from)];
         if (!writer || writer - 1 == k) {
-            /* Round once without finding it (overlapping 16-byte slots): look everywhere. */
-            for (reader = 0; reader < c->pmoves.count; reader++)
-                if (!c->pmoves.data[reader].done && reader != k && c->pmoves.data[reader].from &&
-                    c->pmoves.data[reader].from == move->to)
-                    break;
-            if (reader == c->pmoves.count) {
-                mir_fail(c);
-                return;
-            }
-            break;
+            mir_fail(c); /* not a cycle */
+            return;
         }
         reader = writer - 1;
     }
@@ -219,6 +211,58 @@ static void break_cycle(struct target_compiler *c, uint32_t k)
     run_chain(c, k, false);
 }
 
+/* Whether moves of 16 and of 8 bytes of the stack wait for each other: they may overlap in part,
+ * and no cycle of those can be broken by one register. */
+static bool mixed_sizes(const struct target_compiler *c)
+{
+    bool wide = false, narrow = false;
+    for (uint32_t k = 0; k < c->pmoves.count; k++) {
+        const struct pmove *move = &c->pmoves.data[k];
+        if (move->done || !move->from || (move->to < PLACE_STACK && move->from < PLACE_STACK))
+            continue;
+        wide |= move->size == 16;
+        narrow |= move->size != 16;
+    }
+    return wide && narrow;
+}
+
+static unsigned bytes_of(const struct pmove *move)
+{
+    return move->size == 16 ? 16 : 8;
+}
+
+/* Does what is left by way of the top of the stack; the flags stay. */
+static void move_by_stack(struct target_compiler *c)
+{
+    struct code_buffer *out = c->out;
+    uint32_t depth = 0, n = c->pmoves.count;
+    for (uint32_t k = 0; k < n; k++) {
+        struct pmove *move = &c->pmoves.data[k];
+        if (move->done || !move->from || !x86_reserve(out, X86_MAX_STEP))
+            continue;
+        unsigned bytes = bytes_of(move);
+        depth += bytes;
+        struct x86_mem m = {.base = RSP, .index = NO_REG, .disp = -(int32_t)bytes};
+        x86_rm(out, X86(0, 0, 8d) | X86_W, RSP, &m);
+        uint32_t from = move->from < PLACE_STACK ? move->from : move->from + depth;
+        emit_copy(c, PLACE_STACK, from, move->xmm, bytes);
+    }
+    for (uint32_t k = n; k-- > 0;) {
+        struct pmove *move = &c->pmoves.data[k];
+        if (move->done || !move->from || !x86_reserve(out, X86_MAX_STEP))
+            continue;
+        unsigned bytes = bytes_of(move);
+        emit_copy(c, move->to < PLACE_STACK ? move->to : move->to + depth, PLACE_STACK, move->xmm,
+                  bytes);
+        depth -= bytes;
+        struct x86_mem m = {.base = RSP, .index = NO_REG, .disp = (int32_t)bytes};
+        x86_rm(out, X86(0, 0, 8d) | X86_W, RSP, &m);
+        move->done = true;
+        count_reader(c, move, (uint32_t)-1);
+        set_writer(c, move, 0);
+    }
+}
+
 void pmove_run(struct target_compiler *c, bool keep_flags)
 {
     uint32_t n = c->pmoves.count;
@@ -231,6 +275,8 @@ void pmove_run(struct target_compiler *c, bool keep_flags)
     for (uint32_t k = 0; k < n; k++)
         if (c->pmoves.data[k].from)
             run_chain(c, k, true);
+    if (mixed_sizes(c))
+        move_by_stack(c);
     for (uint32_t k = 0; k < n && !c->failed; k++) {
         while (c->pmoves.data[k].from && !c->pmoves.data[k].done && !c->failed &&
                x86_reserve(c->out, X86_MAX_STEP)) {
