@@ -270,6 +270,10 @@ static void to_memory(struct scan *s, uint32_t i)
             continue;
         uint32_t low = it->start > s->position ? it->start : s->position;
         uint32_t pos = split_place(c, low, use->pos);
+        if (pos <= low && it->start > s->position) {
+            heap_push(s, i); /* comes out of a hole right at the use: its turn is then */
+            return;
+        }
         if (pos <= low) { /* no room for a reload: cannot happen with enough registers */
             mir_fail(c);
             return;
