@@ -297,6 +297,13 @@ bool ir_split_critical_edges(struct ir_func *f);
 /* The same for every critical edge, for moves of registers as well. */
 bool ir_split_edges(struct ir_func *f);
 bool ir_resolve(struct ir_func *f); /* replaces uses of COPY by what they copy, removes them */
+/* Bounds of i32 values as unsigned numbers: never empty. RANGES has ins_count entries, of which
+ * those of instructions in reachable blocks are filled (with everything where the type is another).
+ * After ir_analyse(). */
+struct ir_range {
+    uint32_t lo, hi;
+};
+void ir_ranges(const struct ir_func *f, struct ir_range *ranges);
 /* Every invariant above. Computes what it needs itself, so the analyses may be out of date; a
  * function with unreachable blocks is accepted. WHY names the first violation. */
 bool ir_verify(struct ir_func *f, char *why, size_t size);

@@ -50,6 +50,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(counts);
     FREE(effects);
     FREE(folded);
+    FREE(bounds);
     FREE(order);
     FREE(place);
     FREE(group);

@@ -263,11 +263,12 @@ struct target_compiler {
     bool cheap;  /* huge function: no holes in live ranges */
 
     /* selection */
-    VEC(uint32_t) values;  /* of IR instructions: virtual register, 0 none yet */
-    VEC(uint32_t) counts;  /* of IR instructions: number of uses */
-    VEC(uint32_t) effects; /* of IR instructions: side effects before it in its block */
-    VEC(uint32_t) folded;  /* of IR instructions: bit set of loads that another one took in */
-    ir_block_ref block;    /* under selection, and its number in layout order */
+    VEC(uint32_t) values;        /* of IR instructions: virtual register, 0 none yet */
+    VEC(uint32_t) counts;        /* of IR instructions: number of uses */
+    VEC(uint32_t) effects;       /* of IR instructions: side effects before it in its block */
+    VEC(struct ir_range) bounds; /* of IR instructions of type I32 */
+    VEC(uint32_t) folded;        /* of IR instructions: bit set of loads that another one took in */
+    ir_block_ref block;          /* under selection, and its number in layout order */
     uint32_t current, level, pos;
     VEC(uint32_t) order;    /* IR blocks in layout order */
     VEC(uint32_t) place;    /* of IR blocks: number in layout order */

@@ -317,8 +317,9 @@ static bool count_uses(struct target_compiler *c)
     struct ir_func *f = c->f;
     uint32_t n = f->ins_count;
     if (!vec_reserve(c, c->values, n) || !vec_reserve(c, c->counts, n) ||
-        !vec_reserve(c, c->effects, n))
+        !vec_reserve(c, c->effects, n) || !vec_reserve(c, c->bounds, n))
         return false;
+    ir_ranges(f, c->bounds.data);
     memset(c->values.data, 0, n * sizeof *c->values.data);
     memset(c->counts.data, 0, n * sizeof *c->counts.data);
     for (uint32_t i = 0; i < f->order_count; i++) {

@@ -80,8 +80,6 @@ struct amode address_of(struct target_compiler *c, const struct ir_ins *ins);
 unsigned access_size(uint8_t access);
 /* Emits what sets the flags for REF ≠ 0 and answers the condition. */
 unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable);
-/* The largest value an I32 may have. */
-uint32_t value_limit(struct target_compiler *c, ir_ref ref);
 
 /* Memories other than 0 (bases.c): memory_base() is the register of one's base. For that,
  * bases_note() is told of every use, bases_place() decides where it is loaded, bases_load() puts

@@ -26,41 +26,6 @@ static bool const_value(struct target_compiler *c, ir_ref ref, int64_t *value)
     return true;
 }
 
-uint32_t value_limit(struct target_compiler *c, ir_ref ref)
-{
-    const struct ir_ins *ins = ins_at(c, ref);
-    int64_t k;
-    if (ins->type != IR_I32)
-        return UINT32_MAX;
-    switch (ins->op) {
-    case IR_CONST: return (uint32_t)ins->imm;
-    case IR_AND: return const_value(c, ins->b, &k) ? (uint32_t)k : UINT32_MAX;
-    case IR_SHR_U: return const_value(c, ins->b, &k) ? UINT32_MAX >> (k & 31) : UINT32_MAX;
-    case IR_REM_U: return const_value(c, ins->b, &k) && (uint32_t)k ? (uint32_t)k - 1 : UINT32_MAX;
-    case IR_LOAD: return ins->access == IR_U8 ? 0xff : ins->access == IR_U16 ? 0xffff : UINT32_MAX;
-    case IR_CLZ:
-    case IR_CTZ:
-    case IR_POPCNT: return 64;
-    case IR_SHL: {
-        /* One level is enough for scaled indices, and keeps this free of recursion. */
-        if (!const_value(c, ins->b, &k))
-            return UINT32_MAX;
-        const struct ir_ins *a = ins_at(c, ins->a);
-        uint32_t limit = UINT32_MAX;
-        int64_t m;
-        if (a->op == IR_AND && const_value(c, a->b, &m))
-            limit = (uint32_t)m;
-        else if (a->op == IR_SHR_U && const_value(c, a->b, &m))
-            limit = UINT32_MAX >> (m & 31);
-        else if (a->op == IR_LOAD && (a->access == IR_U8 || a->access == IR_U16))
-            limit = a->access == IR_U8 ? 0xff : 0xffff;
-        uint64_t scaled = (uint64_t)limit << (k & 31);
-        return scaled > UINT32_MAX ? UINT32_MAX : (uint32_t)scaled;
-    }
-    default: return ir_is_comparison(ins->op) ? 1 : UINT32_MAX;
-    }
-}
-
 /* ADD as an address computation: a + b * scale + constant. False: an ordinary add is as good. */
 static bool select_lea(struct target_compiler *c, const struct ir_ins *ins, mreg to, unsigned size)
 {

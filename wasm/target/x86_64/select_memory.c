@@ -15,25 +15,40 @@ static mreg put_imm(struct target_compiler *c, uint64_t value)
     return to;
 }
 
-/* The i32 address without what the addressing mode can do: a scale and a constant, where neither
- * can carry out of 32 bits. */
-static ir_ref strip_address(struct target_compiler *c, ir_ref a, uint64_t *offset, uint8_t *scale)
+/* Whether a use of sum or shift A had better use its operand: for free if nobody else wants A in a
+ * register, or the operand is in one anyway. */
+static bool can_look_through(struct target_compiler *c, ir_ref a)
 {
-    const struct ir_ins *ins = ins_at(c, a);
-    if (ins->op == IR_ADD && is_const(c, ins->b) && can_fold(c, a)) {
+    if (can_fold(c, a))
+        return true;
+    return !c->values.data[a] &&
+           (ins_at(c, a)->block == c->block || c->values.data[ins_at(c, a)->a]);
+}
+
+/* The i32 address without what the addressing mode can do: constants and a scale, where neither can
+ * carry out of 32 bits. */
+static ir_ref strip_address(struct target_compiler *c, ir_ref a, int64_t *offset, uint8_t *scale)
+{
+    for (int steps = 0; steps < 8; steps++) {
+        const struct ir_ins *ins = ins_at(c, a);
+        if ((ins->op != IR_ADD && ins->op != IR_SHL) || !is_const(c, ins->b) ||
+            !can_look_through(c, a))
+            return a;
         uint32_t k = (uint32_t)ins_at(c, ins->b)->imm;
-        if ((uint64_t)value_limit(c, ins->a) + k <= UINT32_MAX) {
-            *offset += k;
-            a = ins->a;
-            ins = ins_at(c, a);
+        struct ir_range range = c->bounds.data[ins->a];
+        if (ins->op == IR_SHL) {
+            k &= 31;
+            if (*scale + k > 3 || range.hi > UINT32_MAX >> k)
+                return a;
+            *scale = (uint8_t)(*scale + k);
+        } else if ((uint64_t)range.hi + k <= UINT32_MAX) {
+            *offset += (int64_t)k << *scale;
+        } else if (range.lo >= 0 - k) { /* a subtraction that stays above 0 */
+            *offset -= (int64_t)(0 - k) << *scale;
+        } else {
+            return a;
         }
-    }
-    if (ins->op == IR_SHL && is_const(c, ins->b) && can_fold(c, a)) {
-        uint32_t k = (uint32_t)ins_at(c, ins->b)->imm & 31;
-        if (k >= 1 && k <= 3 && value_limit(c, ins->a) <= UINT32_MAX >> k) {
-            *scale = (uint8_t)k;
-            a = ins->a;
-        }
+        a = ins->a;
     }
     return a;
 }
@@ -93,10 +108,12 @@ struct amode address_of(struct target_compiler *c, const struct ir_ins *ins)
     } else if (is_const(c, a)) {
         offset += (uint32_t)ins_at(c, a)->imm;
     } else {
-        a = strip_address(c, a, &offset, &m.scale);
+        int64_t sum = (int64_t)offset;
+        a = strip_address(c, a, &sum, &m.scale);
         m.index = value_reg(c, a);
+        offset = (uint64_t)sum;
     }
-    if (offset > INT32_MAX) {
+    if ((int64_t)offset != (int32_t)offset) {
         mreg far = put_imm(c, offset);
         if (m.index) {
             struct amode sum = {.base = far, .index = m.index, .scale = m.scale};

@@ -1,0 +1,223 @@
+/* Ranges of i32 values: what an unsigned comparison could tell of each. One forward pass; the phi
+ * of a loop gets a range where it counts by a constant towards a bound that ends the loop. */
+#include "ir/ir.h"
+
+#define FULL ((struct ir_range){0, UINT32_MAX})
+
+static struct ir_range join(struct ir_range a, struct ir_range b)
+{
+    return (struct ir_range){a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
+}
+
+/* Of sums in 64 bits: kept if none wraps or all do. */
+static struct ir_range wrapped(uint64_t lo, uint64_t hi)
+{
+    return lo >> 32 == hi >> 32 ? (struct ir_range){(uint32_t)lo, (uint32_t)hi} : FULL;
+}
+
+/* The smallest 2^n - 1 that is not below X. */
+static uint32_t mask_of(uint32_t x)
+{
+    return x ? UINT32_MAX >> __builtin_clz(x) : 0;
+}
+
+static bool constant(const struct ir_func *f, ir_ref r, uint32_t *k)
+{
+    *k = (uint32_t)f->ins[r].imm;
+    return f->ins[r].op == IR_CONST && f->ins[r].type == IR_I32;
+}
+
+/* What the comparison at the end of BLOCK says of REF on the way to TO: REF op BOUND. */
+struct bound {
+    uint16_t op;
+    ir_ref limit; /* 0: the constant 0 */
+};
+
+static bool bound_on(const struct ir_func *f, ir_block_ref block, ir_block_ref to, ir_ref ref,
+                     struct bound *bound)
+{
+    static const uint16_t negated[] = {
+        [IR_EQ] = IR_NE,     [IR_NE] = IR_EQ,     [IR_LT_S] = IR_GE_S, [IR_GE_S] = IR_LT_S,
+        [IR_LT_U] = IR_GE_U, [IR_GE_U] = IR_LT_U, [IR_GT_S] = IR_LE_S, [IR_LE_S] = IR_GT_S,
+        [IR_GT_U] = IR_LE_U, [IR_LE_U] = IR_GT_U};
+    static const uint16_t swapped[] = {
+        [IR_EQ] = IR_EQ,     [IR_NE] = IR_NE,     [IR_LT_S] = IR_GT_S, [IR_GT_S] = IR_LT_S,
+        [IR_LT_U] = IR_GT_U, [IR_GT_U] = IR_LT_U, [IR_LE_S] = IR_GE_S, [IR_GE_S] = IR_LE_S,
+        [IR_LE_U] = IR_GE_U, [IR_GE_U] = IR_LE_U};
+    const struct ir_ins *end = &f->ins[f->blocks[block].last];
+    const ir_block_ref *succs = ir_succs(f, block);
+    if (end->op != IR_BRANCH || succs[0] == succs[1])
+        return false;
+    bool taken = succs[0] == to;
+    ir_ref condition = end->a;
+    const struct ir_ins *c = &f->ins[condition];
+    if (condition == ref || (c->op == IR_EQZ && c->a == ref)) {
+        *bound = (struct bound){(condition == ref) == taken ? IR_NE : IR_EQ, 0};
+        return true;
+    }
+    if (c->op < IR_EQ || c->op > IR_GE_U || (c->a != ref && c->b != ref))
+        return false;
+    bound->op = c->a == ref ? c->op : swapped[c->op];
+    bound->limit = c->a == ref ? c->b : c->a;
+    if (!taken)
+        bound->op = negated[bound->op];
+    return true;
+}
+
+/* The phi R = (START, R + STEP) of the loop at HEADER, whose other predecessor is LATCH. */
+static struct ir_range counted(const struct ir_func *f, const struct ir_range *ranges, ir_ref r,
+                               ir_ref next, struct ir_range start, uint32_t step,
+                               ir_block_ref header, ir_block_ref latch)
+{
+    struct bound bound;
+    /* The bound is on the count after its step (AFTER) or before it. */
+    bool after = bound_on(f, latch, header, next, &bound);
+    if (!after && !bound_on(f, latch, header, r, &bound))
+        return FULL;
+    struct ir_range limit = {0, 0};
+    if (bound.limit) {
+        const struct ir_ins *l = &f->ins[bound.limit];
+        if (l->type != IR_I32)
+            return FULL;
+        if (l->op == IR_CONST)
+            limit = (struct ir_range){(uint32_t)l->imm, (uint32_t)l->imm};
+        else if (f->blocks[l->block].rpo < f->blocks[header].rpo)
+            limit = ranges[bound.limit];
+        else
+            return FULL;
+    }
+    bool down = step >> 31;
+    uint32_t stride = down ? 0 - step : step;
+    if (bound.op == IR_NE) {
+        /* It ends on the limit exactly, or runs around. */
+        if (start.lo != start.hi || limit.lo != limit.hi)
+            return FULL;
+        uint32_t distance = down ? start.lo - limit.lo : limit.lo - start.lo;
+        if (distance % stride || (after && !distance))
+            return FULL;
+        uint32_t reach = after ? distance - stride : distance;
+        if (down)
+            return start.lo >= reach ? (struct ir_range){start.lo - reach, start.lo} : FULL;
+        return (uint64_t)start.lo + reach <= UINT32_MAX
+                   ? (struct ir_range){start.lo, start.lo + reach}
+                   : FULL;
+    }
+    if (down)
+        return FULL;
+    uint64_t most = limit.hi; /* that lets the loop go on */
+    uint64_t end = bound.op == IR_LT_S || bound.op == IR_LE_S ? INT32_MAX : UINT32_MAX;
+    switch (bound.op) {
+    case IR_LT_U:
+    case IR_LT_S:
+        if (!most)
+            return FULL;
+        most--;
+        break;
+    case IR_LE_U:
+    case IR_LE_S: break;
+    default: return FULL;
+    }
+    /* Signed bounds only while everything stays in the half they share with unsigned ones. */
+    if (limit.hi > end || start.hi > end)
+        return FULL;
+    uint64_t hi = after ? most : most + stride;
+    if (hi < start.hi)
+        hi = start.hi;
+    return hi + stride <= end ? (struct ir_range){start.lo, (uint32_t)hi} : FULL;
+}
+
+static struct ir_range of_phi(const struct ir_func *f, const struct ir_range *ranges, ir_ref r)
+{
+    const struct ir_ins *phi = &f->ins[r];
+    const struct ir_block *block = &f->blocks[phi->block];
+    const uint32_t *operands = f->pool + phi->list;
+    const ir_block_ref *preds = ir_preds(f, phi->block);
+    struct ir_range all = {UINT32_MAX, 0};
+    uint32_t behind = 0, latch = 0;
+    for (uint32_t i = 0; i < phi->count; i++) {
+        const struct ir_ins *operand = &f->ins[operands[i]];
+        uint32_t k;
+        if (f->blocks[preds[i]].rpo >= block->rpo) {
+            behind++;
+            latch = i;
+        } else if (constant(f, operands[i], &k)) {
+            all = join(all, (struct ir_range){k, k});
+        } else if (f->blocks[operand->block].rpo <= f->blocks[preds[i]].rpo) {
+            all = join(all, ranges[operands[i]]);
+        } else {
+            return FULL;
+        }
+    }
+    if (!behind)
+        return all;
+    const struct ir_ins *next = &f->ins[operands[latch]];
+    uint32_t step;
+    if (behind > 1 || all.lo > all.hi || next->op != IR_ADD || next->a != r ||
+        !constant(f, next->b, &step) || !step)
+        return FULL;
+    return counted(f, ranges, r, operands[latch], all, step, phi->block, preds[latch]);
+}
+
+static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges, ir_ref r)
+{
+    const struct ir_ins *ins = &f->ins[r];
+    uint32_t k = 0;
+    struct ir_range a = FULL, b = FULL;
+    const char *operands = ir_op_info[ins->op].operands;
+    if (operands[0] == 'a' && f->ins[ins->a].type == IR_I32)
+        a = ranges[ins->a];
+    if (operands[0] == 'a' && operands[1] == 'b' && f->ins[ins->b].type == IR_I32)
+        b = ranges[ins->b];
+    bool fixed = operands[0] == 'a' && operands[1] == 'b' && constant(f, ins->b, &k);
+    switch (ins->op) {
+    case IR_CONST: return (struct ir_range){(uint32_t)ins->imm, (uint32_t)ins->imm};
+    case IR_PHI: return of_phi(f, ranges, r);
+    case IR_COPY: return a;
+    case IR_ADD: return wrapped((uint64_t)a.lo + b.lo, (uint64_t)a.hi + b.hi);
+    case IR_SUB: return a.lo >= b.hi ? (struct ir_range){a.lo - b.hi, a.hi - b.lo} : FULL;
+    case IR_MUL: /* several multiples of 2^32 may lie between products that do wrap */
+        return (uint64_t)a.hi * b.hi <= UINT32_MAX ? (struct ir_range){a.lo * b.lo, a.hi * b.hi}
+                                                   : FULL;
+    case IR_AND: return (struct ir_range){0, a.hi < b.hi ? a.hi : b.hi};
+    case IR_OR: return (struct ir_range){a.lo > b.lo ? a.lo : b.lo, mask_of(a.hi | b.hi)};
+    case IR_XOR: return (struct ir_range){0, mask_of(a.hi | b.hi)};
+    case IR_SHL:
+        if (!fixed || a.hi > UINT32_MAX >> (k & 31))
+            return FULL;
+        return (struct ir_range){a.lo << (k & 31), a.hi << (k & 31)};
+    case IR_SHR_U:
+        return fixed ? (struct ir_range){a.lo >> (k & 31), a.hi >> (k & 31)}
+                     : (struct ir_range){0, a.hi};
+    case IR_SHR_S:
+        if (a.hi > INT32_MAX)
+            return FULL;
+        return fixed ? (struct ir_range){a.lo >> (k & 31), a.hi >> (k & 31)}
+                     : (struct ir_range){0, a.hi};
+    case IR_DIV_U:
+        return fixed && k ? (struct ir_range){a.lo / k, a.hi / k} : (struct ir_range){0, a.hi};
+    case IR_REM_U: {
+        uint32_t most = b.hi ? b.hi - 1 : 0;
+        return (struct ir_range){0, a.hi < most ? a.hi : most};
+    }
+    case IR_EXT8: return a.hi <= INT8_MAX ? a : FULL;
+    case IR_EXT16: return a.hi <= INT16_MAX ? a : FULL;
+    case IR_SELECT: return join(ranges[ins->a], ranges[ins->b]);
+    case IR_LOAD:
+    case IR_ATOMIC_LOAD:
+        return ins->access == IR_U8    ? (struct ir_range){0, UINT8_MAX}
+               : ins->access == IR_U16 ? (struct ir_range){0, UINT16_MAX}
+                                       : FULL;
+    case IR_CLZ:
+    case IR_CTZ:
+    case IR_POPCNT: return (struct ir_range){0, 32};
+    case IR_REF_IS_NULL: return (struct ir_range){0, 1};
+    default: return ir_is_comparison(ins->op) ? (struct ir_range){0, 1} : FULL;
+    }
+}
+
+void ir_ranges(const struct ir_func *f, struct ir_range *ranges)
+{
+    for (uint32_t i = 0; i < f->order_count; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
+            ranges[r] = f->ins[r].type == IR_I32 ? of(f, ranges, r) : FULL;
+}
