@@ -97,6 +97,7 @@ bool flags_live(struct target_compiler *c, uint32_t i)
         case M_SETCC:
         case M_CMOV:
         case M_FSELECT:
+        case M_SWITCH:
         case M_TRAP_IF: return true;
         case M_MOV:
         case M_MOVZX32:
@@ -288,13 +289,15 @@ static void emit_data(struct target_compiler *c)
     }
     for (uint32_t k = 0; k < c->tables.count; k++) {
         const struct mblock *b = &c->blocks.data[c->tables.data[k].block];
-        if (!x86_reserve(out, (size_t)b->succ_count * 4 + X86_MAX_STEP))
+        uint32_t entries = switch_entries(b->succ_count);
+        if (!x86_reserve(out, (size_t)entries * 4 + X86_MAX_STEP))
             return;
         align(out, 4, false);
         uint32_t at = (uint32_t)out->size;
         x86_patch_near(out, c->tables.data[k].field, at);
-        for (uint32_t i = 0; i < b->succ_count; i++) {
-            uint32_t to = c->forward.data[c->targets.data[b->succs + i]];
+        for (uint32_t i = 0; i < entries; i++) {
+            uint32_t which = i < b->succ_count ? i : b->succ_count - 1;
+            uint32_t to = c->forward.data[c->targets.data[b->succs + which]];
             x86_u32(out, c->labels.data[to] - at);
         }
     }
@@ -333,6 +336,12 @@ static void emit_block(struct target_compiler *c, uint32_t b)
         if (m->op == M_SWITCH) {
             struct jump_table table = {0, b};
             vec_push(c, c->tables, table);
+            if (!m->sub) {
+                struct fixup fixup = {x86_jcc_near(out, CC_AE),
+                                      c->targets.data[block->succs + block->succ_count - 1]};
+                fixup.block = c->forward.data[fixup.block];
+                vec_push(c, c->fixups, fixup);
+            }
         }
         bool merge =
             i + 1 < block->end && (c->next_move == c->moves.count ||

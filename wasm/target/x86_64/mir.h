@@ -103,7 +103,7 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
         X(TRUNC, EARLY, REG, TEMP)        /* dst = integer of a; sub: enum trunc_op */             \
         X(CONVERT_U64, LATE, REG, TEMP)   /* dst xmm = unsigned a */                               \
         X(JMP, NONE, NONE, NONE) X(JCC, NONE, NONE, NONE) /* sub: condition; succ 0 if it holds */ \
-        X(SWITCH, NONE, REG, TEMP)                        /* jump table */                         \
+        X(SWITCH, NONE, REG, TEMP) /* jump table; sub: 0 if flags say below for in range */        \
         X(RET, NONE, NONE, NONE)                          /* list: values and where they go */     \
         X(TRAP, NONE, NONE, NONE)                         /* imm: enum wasm_trap */                \
         X(TRAP_IF, NONE, NONE, NONE) /* sub: condition, imm: enum wasm_trap */                     \
@@ -136,6 +136,12 @@ enum div_op { DIV_SIGNED = 1, DIV_REM = 2, DIV_CHECK = 4 }; /* CHECK: b may be -
 enum trunc_op { TRUNC_F64 = 1, TRUNC_64 = 2, TRUNC_UNSIGNED = 4, TRUNC_SAT = 8 };
 /* Float equality needs two flags: pseudo conditions after UCOMIS. */
 enum { CC_FEQ = 16, CC_FNE = 17 };
+
+/* Entries of the jump table of a switch with COUNT successors. */
+static inline uint32_t switch_entries(uint32_t count)
+{
+    return count > 1 ? 1u << (32 - __builtin_clz(count - 1)) : 1;
+}
 
 /* What operand b is, or the memory operand that takes its place. */
 enum mform { B_REG, B_IMM, B_MEM, B_POOL };

@@ -228,6 +228,34 @@ static void select_return(struct target_compiler *c, const struct ir_ins *ins)
     m->count = ins->count;
 }
 
+/* Out of range: a branch to the default, which is predicted well. The index is cut to the table's
+ * size, a power of two, as well, so that no speculation reads beyond it. */
+static void select_switch(struct target_compiler *c, const struct ir_ins *ins)
+{
+    uint32_t last = c->blocks.data[c->current].succ_count - 1;
+    mreg index = value_reg(c, ins->a), temp = vreg_new(c, false, 8);
+    mreg entry = vreg_new(c, false, 8);
+    put_move(c, 4, entry, index);
+    struct mins *m = put(c, M_ALU);
+    m->size = 4;
+    m->sub = ALU_AND;
+    m->dst = entry;
+    m->form = B_IMM;
+    m->imm = switch_entries(last + 1) - 1;
+    bool known = c->bounds.data[ins->a].hi < last;
+    if (!known) {
+        m = put(c, M_CMP);
+        m->size = 4;
+        m->a = index;
+        m->form = B_IMM;
+        m->imm = last;
+    }
+    m = put(c, M_SWITCH);
+    m->sub = known;
+    m->a = entry;
+    m->b = temp;
+}
+
 void select_end(struct target_compiler *c, ir_ref ref)
 {
     const struct ir_ins *ins = ins_at(c, ref);
@@ -239,30 +267,7 @@ void select_end(struct target_compiler *c, ir_ref ref)
         put(c, M_JCC)->sub = (uint8_t)cc;
         return;
     }
-    case IR_SWITCH: {
-        mreg index = value_reg(c, ins->a), temp = vreg_new(c, false, 8);
-        mreg clamped = vreg_new(c, false, 8);
-        struct mins *k = put(c, M_CONST);
-        k->size = 4;
-        k->dst = clamped;
-        k->imm = c->blocks.data[c->current].succ_count - 1;
-        /* Out of range: the last entry, which is the default; without a branch, so that no
-         * speculation reads beyond the table. */
-        m = put(c, M_CMP);
-        m->size = 4;
-        m->a = index;
-        m->form = B_IMM;
-        m->imm = c->blocks.data[c->current].succ_count - 1;
-        m = put(c, M_CMOV);
-        m->size = 4;
-        m->sub = CC_B;
-        m->dst = clamped;
-        m->b = index;
-        m = put(c, M_SWITCH);
-        m->a = clamped;
-        m->b = temp;
-        return;
-    }
+    case IR_SWITCH: select_switch(c, ins); return;
     case IR_TRAP:
         m = put(c, M_TRAP);
         m->imm = ins->aux;
