@@ -110,7 +110,7 @@ static mreg shift_count(struct simd *s, unsigned mask, unsigned plus)
 {
     struct target_compiler *c = s->c;
     mreg count = value_reg(c, s->ins->b), to = vec_new(s);
-    if (plus || value_limit(c, s->ins->b) > mask) {
+    if (plus || c->bounds.data[s->ins->b].hi > mask) {
         mreg reduced = new_reg(c, IR_I32);
         put_move(c, 4, reduced, count);
         for (unsigned step = 0; step < (plus ? 2 : 1); step++) {
