@@ -60,6 +60,8 @@ enum wasm_error_kind {
     WASM_ERR_NOMEM,
     WASM_ERR_TRAP,    /* instantiation trapped: segments out of bounds, or the start function */
     WASM_ERR_TIMEOUT, /* compiling took longer than the deadline */
+    WASM_ERR_VERSION, /* compiled by another version of the compiler, or for another machine */
+    WASM_ERR_FEATURE, /* needs a CPU feature that is missing or unknown; message names it */
 };
 
 struct wasm_error {
@@ -106,13 +108,18 @@ struct wasm_load_options {
     size_t max_module_size;
     uint64_t deadline_ns; /* wasm_host_now() value after which compiling is abandoned; 0: none */
     const char *passes;   /* optimiser passes to run, for bisecting; NULL: all */
-    const char *cpu; /* compile for a lesser CPU: "baseline", "sse4.1", "avx"; NULL: this one */
+    /* What the code may use: "native" (NULL: what this CPU has), "baseline", or features with
+     * commas between them, "avx,popcnt". Code that needs more than this CPU has can be saved, not
+     * run. */
+    const char *cpu;
 };
 
 /* Validates and compiles LEN bytes. BYTES may be freed afterwards. NULL and *err on failure. */
 struct wasm_module *wasm_module_load(const uint8_t *bytes, size_t len,
                                      const struct wasm_load_options *options,
                                      struct wasm_error *err);
+/* false in an engine built without the compiler: wasm_module_load() then always refuses. */
+bool wasm_has_compiler(void);
 void wasm_module_retain(struct wasm_module *module);
 void wasm_module_release(struct wasm_module *module);
 

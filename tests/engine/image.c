@@ -116,7 +116,6 @@ uint32_t image_type(struct image *image, const char *text)
             !memcmp(image->types[i].params, s->params, s->param_count) &&
             !memcmp(image->types[i].results, s->results, s->result_count))
             return i;
-    s->canonical = 1000 + n;
     return image->module.type_count++;
 }
 
@@ -155,6 +154,10 @@ bool image_finish(struct image *image)
     target_patch(&image->code, image->funcs, image->module.import_count);
     image->base = map(image->code.size, PROT_READ | PROT_WRITE);
     memcpy(image->base, image->code.bytes, image->code.size);
+    for (uint32_t i = 0; i < image->code.typeref_count; i++) {
+        uint32_t number = IMAGE_CANONICAL + image->code.typerefs[i].type;
+        memcpy(image->base + image->code.typerefs[i].offset, &number, sizeof number);
+    }
     mprotect(image->base, image->code.size, PROT_READ | PROT_EXEC);
     running = image;
     return true;
@@ -168,6 +171,7 @@ void image_free(struct image *image)
     free(image->code.traps);
     free(image->code.sites);
     free(image->code.relocs);
+    free(image->code.typerefs);
     target_compiler_free(image->compiler);
     running = NULL;
 }
@@ -182,7 +186,7 @@ void image_instantiate(struct image *image, struct image_instance *in)
             .code = (uintptr_t)image->base + image->funcs[i - imports].start,
             .foreign = (uintptr_t)image->base + image->thunks[type].foreign,
             .instance = &in->abi,
-            .type = image->types[type].canonical,
+            .type = IMAGE_CANONICAL + type,
             .index = i,
             .owner = &in->abi,
         };

@@ -11,6 +11,7 @@ enum {
     IMAGE_VALUES = 64,  /* parameters or results of one */
     IMAGE_MEMORIES = 3, /* of an instance, each of one page at first */
     IMAGE_PAGE = 65536,
+    IMAGE_CANONICAL = 1000, /* number of type 0 in this process, as it were */
 };
 
 struct image {

@@ -81,12 +81,9 @@ struct module_info {
     const char *module_name; /* from the name section, or NULL */
     bool has_data_count;
     uint32_t declared_data_count;
-    uint8_t *declared; /* bit per function: may be named by ref.func */
-    void *memory;      /* what the arrays and strings are cut from */
-    /* The same as the compiler wants it; decode_module() fills it. What only the embedder knows,
-     * signatures[].canonical, is written there before the first decode_body(). */
-    struct ir_module ir;
-    struct ir_signature *signatures; /* = ir.types, writable */
+    uint8_t *declared;   /* bit per function: may be named by ref.func */
+    void *memory;        /* what the arrays and strings are cut from */
+    struct ir_module ir; /* the same as the compiler wants it */
 };
 
 /* Decodes and validates everything but function bodies. INFO refers to BYTES while it lives. */

@@ -219,7 +219,6 @@ static bool build_ir_module(struct module_decoder *d)
     for (uint32_t i = 0; i < info->export_count; i++)
         if (info->exports[i].kind == WASM_TABLE)
             tables[info->exports[i].index].fixed = false;
-    info->signatures = signatures;
     info->ir = (struct ir_module){.types = signatures,
                                   .func_types = info->func_types,
                                   .globals = globals,

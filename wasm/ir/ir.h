@@ -193,7 +193,6 @@ enum { IR_BLOCK_LOOP_HEADER = 1, IR_BLOCK_COLD = 2, IR_BLOCK_UNREACHABLE = 4 };
 struct ir_signature {
     const uint8_t *params, *results; /* enum ir_type each */
     uint32_t param_count, result_count;
-    uint32_t canonical; /* struct wasm_func.type to compare with */
 };
 struct ir_global {
     uint8_t type;

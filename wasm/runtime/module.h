@@ -36,8 +36,22 @@ struct wasm_module {
     uint32_t site_count;
     struct module_thunk *thunks; /* in order of code */
     uint32_t thunk_count;
+    struct code_typeref *typerefs; /* sorted by offset */
+    uint32_t typeref_count;
+    uint64_t features;        /* of the CPU, that the code may use: target_features_bits() */
     struct wasm_module *next; /* in the list of code ranges */
 };
+
+/* A module of a copy of BYTES: decoded but for its functions' bodies, its types interned, without
+ * code. NULL and *err on failure. */
+struct wasm_module *module_new(const uint8_t *bytes, size_t len,
+                               const struct wasm_load_options *options, struct wasm_error *err);
+/* Makes CODE the module's: takes its tables, publishes its bytes, lists it among the code ranges.
+ * THUNKS by type index, for those that functions have. The module's funcs and thunks are set by the
+ * caller. false: out of memory. */
+bool module_publish(struct wasm_module *module, struct code_buffer *code,
+                    const struct code_thunks *thunks, uint32_t exit_stub);
+void module_destroy(struct wasm_module *module);
 
 /* Canonical type numbers (types.c): equal signatures get equal numbers, process-wide. 0: out of
  * memory. Counted; release with the same signature. */

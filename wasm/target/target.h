@@ -28,6 +28,13 @@ struct code_buffer {
         uint32_t offset, func;
     } * relocs;
     uint32_t reloc_count, reloc_capacity;
+    /* imm32 fields that are compared with struct wasm_func.type. Each gets the canonical number of
+     * its type when the code is published; nothing else in code belongs to one process, so that it
+     * can be saved. Sorted by offset as code is emitted. */
+    struct code_typeref {
+        uint32_t offset, type; /* a type index of the module */
+    } * typerefs;
+    uint32_t typeref_count, typeref_capacity;
     bool failed; /* out of memory */
 };
 
@@ -38,14 +45,27 @@ struct code_func {
     uint32_t popped;     /* bytes above the return address that go with the frame: abi.h, Frames */
 };
 
-/* CPU features the generator may use, found once by the port or from a .qwo's requirements. */
+/* CPU features the generator may use. Their order is that of the bits in a .qwo: append only. */
+#define TARGET_FEATURES(X)                                                                         \
+    X(sse41, "sse4.1") /* and SSSE3 */                                                             \
+    X(popcnt, "popcnt")                                                                            \
+    X(lzcnt, "lzcnt")                                                                              \
+    X(bmi1, "bmi1")                                                                                \
+    X(bmi2, "bmi2")                                                                                \
+    X(avx, "avx")                                                                                  \
+    X(avx2, "avx2")                                                                                \
+    X(fma, "fma")
 struct target_features {
-    bool sse41, popcnt, lzcnt, bmi1, bmi2, avx, avx2, fma;
+#define X(name, text) bool name;
+    TARGET_FEATURES(X)
+#undef X
 };
-void target_detect(struct target_features *features);
-/* Takes away what is beyond LEVEL ("baseline", "sse4.1", "avx"; "native": nothing), so that code
- * for other CPUs can be tested. false: no such level. */
-bool target_restrict(struct target_features *features, const char *level);
+void target_detect(struct target_features *features); /* those of this CPU */
+/* What CPU names: "native" (also NULL), "baseline" or features with commas between them, each with
+ * those it stands on. On failure *WRONG is where the word stands that is none. */
+bool target_features_parse(const char *cpu, struct target_features *features, const char **wrong);
+uint64_t target_features_bits(const struct target_features *features);
+const char *target_feature_name(unsigned bit); /* NULL: no such bit */
 /* What F needs and a CPU with these features lacks, as a message; NULL: nothing. */
 const char *target_lacks(const struct target_features *features, const struct ir_func *f);
 

@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
-
 void mir_fail(struct target_compiler *c)
 {
     c->failed = true;
@@ -110,61 +106,6 @@ void target_patch(struct code_buffer *code, const struct code_func *funcs, uint3
         uint32_t offset = code->relocs[i].offset;
         x86_patch_near(code, offset, funcs[code->relocs[i].func - import_count].start);
     }
-}
-
-void target_detect(struct target_features *features)
-{
-    memset(features, 0, sizeof *features);
-#ifdef __x86_64__
-    unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d))
-        return;
-    features->sse41 = c & bit_SSE4_1 && c & bit_SSSE3;
-    features->popcnt = c & bit_POPCNT;
-    bool vex = false;
-    if (c & bit_OSXSAVE && c & bit_AVX) {
-        uint32_t low, high;
-        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-        vex = (low & 6) == 6;
-    }
-    features->avx = vex;
-    features->fma = vex && c & bit_FMA;
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-        features->bmi1 = b & bit_BMI;
-        features->bmi2 = b & bit_BMI2;
-        features->avx2 = vex && b & bit_AVX2;
-    }
-    if (__get_cpuid(0x80000001, &a, &b, &c, &d))
-        features->lzcnt = c & (1u << 5);
-#endif
-}
-
-bool target_restrict(struct target_features *features, const char *level)
-{
-    static const struct {
-        const char *name;
-        struct target_features all;
-    } levels[] = {
-        {"baseline", {0}},
-        {"sse4.1", {.sse41 = true, .popcnt = true}},
-        {"avx", {.sse41 = true, .popcnt = true, .avx = true}},
-        {"native", {true, true, true, true, true, true, true, true}},
-    };
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        if (strcmp(levels[i].name, level) != 0)
-            continue;
-        const struct target_features *all = &levels[i].all;
-        features->sse41 &= all->sse41;
-        features->popcnt &= all->popcnt;
-        features->lzcnt &= all->lzcnt;
-        features->bmi1 &= all->bmi1;
-        features->bmi2 &= all->bmi2;
-        features->avx &= all->avx;
-        features->avx2 &= all->avx2;
-        features->fma &= all->fma;
-        return true;
-    }
-    return false;
 }
 
 const char *target_lacks(const struct target_features *features, const struct ir_func *f)

@@ -25,7 +25,8 @@ static void emit_func(struct target_compiler *c, uint32_t i)
     mem = (struct x86_mem){.base = RAX, .index = NO_REG, .disp = OFFSET(wasm_func, type)};
     code_trap_add(out, (uint32_t)out->size, WASM_TRAP_NULL, m->pos);
     x86_rm(out, X86(0, 0, 81), ALU_CMP, &mem);
-    x86_u32(out, (uint32_t)m->imm);
+    code_typeref_add(out, (uint32_t)out->size, (uint32_t)m->imm);
+    x86_u32(out, 0);
     stub_add(c, STUB_TRAP, x86_jcc_near(out, CC_NE), m->pos)->trap = WASM_TRAP_SIGNATURE;
     x86_load(out, 8, RDI, RAX, OFFSET(wasm_func, code));
     if (m->flags & MI_TAIL) {

@@ -356,3 +356,13 @@ void code_reloc_add(struct code_buffer *code, uint32_t offset, uint32_t func)
     code->relocs = array;
     code->relocs[code->reloc_count++] = (struct code_reloc){offset, func};
 }
+
+void code_typeref_add(struct code_buffer *code, uint32_t offset, uint32_t type)
+{
+    void *array = code->typerefs;
+    if (!grow(code, &array, &code->typeref_capacity, code->typeref_count + 1,
+              sizeof *code->typerefs))
+        return;
+    code->typerefs = array;
+    code->typerefs[code->typeref_count++] = (struct code_typeref){offset, type};
+}

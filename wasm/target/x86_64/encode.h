@@ -107,5 +107,6 @@ void x86_patch_near(struct code_buffer *code, uint32_t field, uint32_t target);
 void code_trap_add(struct code_buffer *code, uint32_t offset, unsigned trap, uint32_t pos);
 void code_site_add(struct code_buffer *code, uint32_t pos, bool catches); /* return address: here */
 void code_reloc_add(struct code_buffer *code, uint32_t offset, uint32_t func);
+void code_typeref_add(struct code_buffer *code, uint32_t offset, uint32_t type);
 
 #endif

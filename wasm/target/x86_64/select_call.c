@@ -161,7 +161,7 @@ void select_call(struct target_compiler *c, ir_ref ref)
         m->flags = tail ? MI_TAIL : 0;
         m->a = element;
         m->b = temp;
-        m->imm = signature->canonical;
+        m->imm = ins->aux;
         m->list = ins->table;
     }
     uint32_t list = c->args.count;
