@@ -203,7 +203,7 @@ static const struct simd_row rows[SIMD_OP_COUNT] = {
     ROW(I8X16_EQ, binary, X86(66, 1, 74), 0, 0),
     ROW(I8X16_NE, not_equal, X86(66, 1, 74), 0, 0),
     ROW(I8X16_LT_S, swapped, X86(66, 1, 64), 0, 0),
-    ROW(I8X16_LT_U, strict_unsigned, X86(66, 2, 3c), X86(66, 1, 74), 1),
+    ROW(I8X16_LT_U, strict_unsigned, X86(66, 1, de), X86(66, 1, 74), 1),
     ROW(I8X16_GT_S, binary, X86(66, 1, 64), 0, 0),
     ROW(I8X16_GT_U, strict_unsigned, X86(66, 1, da), X86(66, 1, 74), 0x81),
     ROW(I8X16_LE_S, inclusive, X86(66, 2, 38), X86(66, 1, 74), 0),

@@ -70,15 +70,15 @@ mreg vec_extend(struct simd *s, mreg to, ir_ref ref);
 mreg vec_copy(struct simd *s, mreg to, mreg a);
 static inline mreg vec_splat8(struct simd *s, unsigned byte)
 {
-    return vec_const(s, byte * 0x0101010101010101, byte * 0x0101010101010101);
+    return vec_const(s, byte * 0x0101010101010101u, byte * 0x0101010101010101u);
 }
 static inline struct operand pool_splat8(struct simd *s, unsigned byte)
 {
-    return in_pool(s, byte * 0x0101010101010101, byte * 0x0101010101010101);
+    return in_pool(s, byte * 0x0101010101010101u, byte * 0x0101010101010101u);
 }
 static inline struct operand pool_splat16(struct simd *s, uint64_t lane)
 {
-    return in_pool(s, lane * 0x0001000100010001, lane * 0x0001000100010001);
+    return in_pool(s, lane * 0x0001000100010001u, lane * 0x0001000100010001u);
 }
 static inline struct operand pool_splat32(struct simd *s, uint64_t lane)
 {
