@@ -98,6 +98,7 @@ union vec simd_model(const struct simd_case *t)
     unsigned lane = (unsigned)t->imm;
     uint64_t flag = 0;
     bool all = true;
+/* clang-format off */
 /* Lanes of SIZE bytes: x, y signed, ux, uy not. */
 #define EACH(size, ...)                                                                            \
     for (unsigned i = 0; i < 16 / (size); i++) {                                                   \
@@ -132,9 +133,9 @@ union vec simd_model(const struct simd_case *t)
     case SIMD_##T##_NEG: EACH(size, 0 - (uint64_t)x);                                              \
     case SIMD_##T##_ADD: EACH(size, ux + uy);                                                      \
     case SIMD_##T##_SUB: EACH(size, ux - uy);                                                      \
-    case SIMD_##T##_SHL: EACH(size, ux << (b->u32[0] & (8 * (size)-1)));                           \
-    case SIMD_##T##_SHR_S: EACH(size, x >> (b->u32[0] & (8 * (size)-1)));                          \
-    case SIMD_##T##_SHR_U: EACH(size, ux >> (b->u32[0] & (8 * (size)-1)));                         \
+    case SIMD_##T##_SHL: EACH(size, ux << (b->u32[0] & (8 * (size) - 1)));                         \
+    case SIMD_##T##_SHR_S: EACH(size, x >> (b->u32[0] & (8 * (size) - 1)));                        \
+    case SIMD_##T##_SHR_U: EACH(size, ux >> (b->u32[0] & (8 * (size) - 1)));                       \
     case SIMD_##T##_SPLAT: EACH(size, get(a, size, 0));                                            \
     case SIMD_##T##_ALL_TRUE:                                                                      \
         for (unsigned i = 0; i < 16 / (size); i++)                                                 \
@@ -143,7 +144,7 @@ union vec simd_model(const struct simd_case *t)
         break;                                                                                     \
     case SIMD_##T##_BITMASK:                                                                       \
         for (unsigned i = 0; i < 16 / (size); i++)                                                 \
-            flag |= (get(a, size, i) >> (8 * (size)-1)) << i;                                      \
+            flag |= (get(a, size, i) >> (8 * (size) - 1)) << i;                                    \
         r.u32[0] = (uint32_t)flag;                                                                 \
         break;                                                                                     \
     case SIMD_##T##_REPLACE_LANE: EACH(size, i == lane ? get(b, size, 0) : ux);
@@ -156,8 +157,8 @@ union vec simd_model(const struct simd_case *t)
     case SIMD_##T##_MIN_S: EACH(size, x < y ? x : y);                                              \
     case SIMD_##T##_MIN_U: EACH(size, ux < uy ? ux : uy);                                          \
     case SIMD_##T##_MAX_S: EACH(size, x > y ? x : y);                                              \
-    case SIMD_##T##_MAX_U: EACH(size, ux > uy ? ux : uy);                                          \
-        #define SATURATING(T, size)                                                                \
+    case SIMD_##T##_MAX_U: EACH(size, ux > uy ? ux : uy);
+#define SATURATING(T, size)                                                                        \
     case SIMD_##T##_ADD_SAT_S: EACH(size, narrow(x + y, size, true));                              \
     case SIMD_##T##_ADD_SAT_U: EACH(size, narrow((int64_t)(ux + uy), size, false));                \
     case SIMD_##T##_SUB_SAT_S: EACH(size, narrow(x - y, size, true));                              \
@@ -202,17 +203,17 @@ union vec simd_model(const struct simd_case *t)
     case SIMD_##T##_SPLAT: FLOATS(U, a->U[0]);                                                     \
     case SIMD_##T##_EXTRACT_LANE: r.U[0] = a->U[lane]; break;                                      \
     case SIMD_##T##_REPLACE_LANE: FLOATS(U, i == lane ? b->U[0] : x);                              \
-    case SIMD_##T##_ABS: FLOATS(U, x &((__typeof__(x))-1 >> 1));                                   \
+    case SIMD_##T##_ABS: FLOATS(U, x & ((__typeof__(x))-1 >> 1));                                  \
     case SIMD_##T##_NEG: FLOATS(U, x ^ ~((__typeof__(x))-1 >> 1));                                 \
     case SIMD_##T##_CEIL: FLOATS(F, (__typeof__(x))ceil(x));                                       \
     case SIMD_##T##_FLOOR: FLOATS(F, (__typeof__(x))floor(x));                                     \
     case SIMD_##T##_TRUNC: FLOATS(F, (__typeof__(x))trunc(x));                                     \
     case SIMD_##T##_NEAREST: FLOATS(F, (__typeof__(x))nearbyint(x));                               \
-    case SIMD_##T##_SQRT:                                                                          \
-        FLOATS(F, sizeof x == 4 ? (__typeof__(x))sqrtf((float)x) : (__typeof__(x))sqrt(x));        \
+    case SIMD_##T##_SQRT: FLOATS(F, sizeof x == 4 ? (__typeof__(x))sqrtf((float)x)                 \
+                                                  : (__typeof__(x))sqrt(x));                       \
     case SIMD_##T##_ADD: FLOATS(F, x + y);                                                         \
     case SIMD_##T##_SUB: FLOATS(F, x - y);                                                         \
-    case SIMD_##T##_MUL: FLOATS(F, x *y);                                                          \
+    case SIMD_##T##_MUL: FLOATS(F, x * y);                                                         \
     case SIMD_##T##_DIV: FLOATS(F, x / y);                                                         \
     case SIMD_##T##_MIN: FLOATS(F, (__typeof__(x))minimum(x, y));                                  \
     case SIMD_##T##_MAX: FLOATS(F, (__typeof__(x))maximum(x, y));                                  \
@@ -297,6 +298,7 @@ union vec simd_model(const struct simd_case *t)
     case SIMD_F64X2_CONVERT_LOW_I32X4_U: FLOATS(f64, a->u32[i]);
     default: memset(&r, 0xcc, sizeof r);
     }
+    /* clang-format on */
     return r;
 }
 
