@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 int cmd_exec(int argc, char **argv)
 {
     struct exec_options options;
+    signal(SIGPIPE, SIG_IGN); /* a program is told by EPIPE; it has no signals */
     int code = EXEC_EXIT_LOAD;
     bool ok = exec_parse(argc, argv, &options);
     if (ok && options.help) {

@@ -1,15 +1,19 @@
-/* Boots apps/exec with an initrd made for one run: the module, its directories, its standard input
- * (when that is a file or a pipe) and the arguments, which apps/exec/main.c reads with the same
- * parser as the host. Output comes through the serial port; behind it comes a line with the exit
- * code, which is taken out (the machine's own exit code holds 7 bits only). */
+/* Boots apps/exec with an initrd made for one run: the module and the arguments, which
+ * apps/exec/main.c reads with the same parser as the host. Folders of the host are mounted by 9p,
+ * listeners are ports that QEMU forwards, and the standard streams are ports of a virtio-serial
+ * device, copied here. The console carries what the kernel itself has to say, and at the end a line
+ * with the exit code (the machine's own has 7 bits only). */
 #define _GNU_SOURCE
 #include "exec_kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,12 +35,17 @@ static bool put_args(FILE *args, const struct exec_options *o)
     bool ok = add_arg(args, "exec");
     for (unsigned i = 0; ok && i < o->dir_count; i++) {
         char *dir = NULL;
-        ok = asprintf(&dir, "--dir=%s%u::%s", EXEC_IMAGE_DIR, i, o->dirs[i].guest) >= 0 &&
+        ok = asprintf(&dir, "--%s=%s%u::%s", o->dirs[i].read_only ? "ro-dir" : "dir",
+                      EXEC_IMAGE_DIR, i, o->dirs[i].guest) >= 0 &&
              add_arg(args, dir);
         free(dir);
     }
     for (unsigned i = 0; ok && i < o->env_count; i++)
         ok = add_arg(args, "--env") && add_arg(args, o->env[i]);
+    for (unsigned i = 0; ok && i < o->listener_count; i++) {
+        snprintf(number, sizeof(number), "--listen=0.0.0.0:%s", o->listeners[i].port);
+        ok = add_arg(args, number);
+    }
     const struct {
         const char *name;
         uint64_t value;
@@ -63,121 +72,249 @@ static bool put_args(FILE *args, const struct exec_options *o)
     return ok && !fflush(args);
 }
 
-/* Standard input, if reading it ends: a terminal or a device does not. */
-static bool put_stdin(FILE *archive)
-{
-    struct stat st;
-    if (fstat(0, &st) || !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)))
-        return ustar_data(archive, EXEC_IMAGE_STDIN, "", 0, 0444);
-    size_t used = 0, room = 65536;
-    char *data = malloc(room);
-    ssize_t n = 1;
-    while (data && (n = read(0, data + used, room - used)) > 0) {
-        used += (size_t)n;
-        if (used == room) {
-            char *more = realloc(data, room *= 2);
-            if (!more)
-                free(data);
-            data = more;
-        }
-    }
-    bool ok = data && n == 0 && ustar_data(archive, EXEC_IMAGE_STDIN, data, used, 0444);
-    free(data);
-    return ok;
-}
-
 static bool put_archive(FILE *archive, const struct exec_options *o)
 {
-    char *args = NULL, name[64];
+    char *args = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&args, &size);
     bool ok = stream && put_args(stream, o);
     if (stream)
         fclose(stream);
     ok = ok && ustar_data(archive, EXEC_IMAGE_ARGS, args, size, 0444) &&
-         ustar_tree(archive, EXEC_IMAGE_MODULE, o->module) && put_stdin(archive);
+         ustar_tree(archive, EXEC_IMAGE_MODULE, o->module) && ustar_end(archive);
     free(args);
-    for (unsigned i = 0; ok && i < o->dir_count; i++) {
-        snprintf(name, sizeof(name), "%s%u", &EXEC_IMAGE_DIR[1], i);
-        ok = ustar_tree(archive, name, o->dirs[i].host);
-    }
-    return ok && ustar_end(archive);
+    return ok;
 }
 
-/* Copies the machine's output to ours but for the line with the exit code; that, or -1. */
-static int pass_output(int from)
+/* ---- while the machine runs: streams are copied, the console is listened to ---- */
+
+enum { STREAMS = 3, CONSOLE = STREAMS, POLLED };
+
+struct run {
+    int fds[POLLED]; /* our ends of the standard streams, then the console; -1: closed */
+    bool input_open;
+    char input[65536]; /* read and not yet sent */
+    size_t input_at, input_end;
+    char line[1024]; /* of the console, as far as it came */
+    size_t line_used;
+    int code; /* -1: not told yet */
+};
+
+static void write_all(int fd, const char *data, size_t size)
 {
-    static char buffer[65536];
-    const size_t mark = strlen(EXEC_IMAGE_EXIT);
-    size_t used = 0;
-    int code = -1;
-    ssize_t n;
-    while ((n = read(from, buffer + used, sizeof(buffer) - used)) > 0 ||
-           (n < 0 && errno == EINTR)) {
-        if (n < 0)
+    while (size) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
             continue;
-        used += (size_t)n;
-        char *start = memchr(buffer, EXEC_IMAGE_EXIT[0], used);
-        size_t clear = start ? (size_t)(start - buffer) : used;
-        fwrite(buffer, 1, clear, stdout);
-        fflush(stdout);
-        memmove(buffer, buffer + clear, used - clear);
-        used -= clear;
-        char *newline = used ? memchr(buffer, '\n', used) : NULL;
-        if (used >= mark && memcmp(buffer, EXEC_IMAGE_EXIT, mark)) {
-            /* The program's own byte, not our mark. */
-            fwrite(buffer, 1, 1, stdout);
-            memmove(buffer, buffer + 1, --used);
-        } else if (newline && used > mark) {
-            code = atoi(buffer + mark);
-            used = 0;
+        if (n <= 0)
+            return; /* whoever read it is gone */
+        data += n;
+        size -= (size_t)n;
+    }
+}
+
+/* The kernel's own words are not the program's: they go to standard error. */
+static void console_line(struct run *run)
+{
+    const size_t mark = strlen(EXEC_IMAGE_EXIT);
+    if (run->line_used > mark && !memcmp(run->line, EXEC_IMAGE_EXIT, mark))
+        run->code = atoi(run->line + mark);
+    else
+        write_all(2, run->line, run->line_used);
+    run->line_used = 0;
+}
+
+static void console_bytes(struct run *run, const char *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        run->line[run->line_used++] = data[i];
+        if (data[i] == '\n' || run->line_used == sizeof(run->line) - 1) {
+            run->line[run->line_used] = '\0';
+            console_line(run);
         }
     }
-    fwrite(buffer, 1, code < 0 ? used : 0, stdout);
-    fflush(stdout);
-    return code;
 }
 
-static int boot(const char *image, const char *archive, uint64_t memory_mib)
+static void shut(int *fd)
 {
-    int pipes[2], status = 0;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* What stream (or console) WHICH brought; at its end it is closed. */
+static void copy_out(struct run *run, int which)
+{
+    static char buffer[65536];
+    ssize_t n = read(run->fds[which], buffer, sizeof(buffer));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n <= 0)
+        shut(&run->fds[which]);
+    else if (which == CONSOLE)
+        console_bytes(run, buffer, (size_t)n);
+    else
+        write_all(which, buffer, (size_t)n);
+}
+
+/* Half-closed, not closed: QEMU would not hand on what it has not read when both directions end. */
+static void end_input(struct run *run)
+{
+    run->input_open = false;
+    if (run->fds[0] >= 0 && run->input_at == run->input_end)
+        shutdown(run->fds[0], SHUT_WR);
+}
+
+static void take_input(struct run *run)
+{
+    ssize_t n = read(0, run->input, sizeof(run->input));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    run->input_at = 0;
+    run->input_end = n > 0 ? (size_t)n : 0;
+    if (n <= 0)
+        end_input(run);
+}
+
+static void send_input(struct run *run)
+{
+    ssize_t n = send(run->fds[0], run->input + run->input_at, run->input_end - run->input_at,
+                     MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        shut(&run->fds[0]);
+    else if (n > 0)
+        run->input_at += (size_t)n;
+}
+
+/* Until the machine is gone: its console and streams have ended then. */
+static void pass_streams(struct run *run)
+{
+    while (run->fds[1] >= 0 || run->fds[2] >= 0 || run->fds[CONSOLE] >= 0) {
+        bool unsent = run->input_at < run->input_end;
+        struct pollfd polls[] = {
+            {run->fds[0], unsent ? POLLOUT : 0, 0},
+            {run->fds[1], POLLIN, 0},
+            {run->fds[2], POLLIN, 0},
+            {run->fds[CONSOLE], POLLIN, 0},
+            {run->input_open && !unsent && run->fds[0] >= 0 ? 0 : -1, POLLIN, 0},
+        };
+        if (poll(polls, sizeof(polls) / sizeof(*polls), -1) < 0)
+            continue;
+        if (polls[0].revents & POLLOUT)
+            send_input(run);
+        else if (polls[0].revents)
+            shut(&run->fds[0]);
+        for (int i = 1; i < POLLED; i++)
+            if (polls[i].revents)
+                copy_out(run, i);
+        if (polls[4].revents)
+            take_input(run);
+    }
+    console_bytes(run, "\n", run->line_used ? 1 : 0);
+}
+
+_Noreturn static void become_qemu(const struct qemu_config *config, int console)
+{
+    char **command = qemu_command(config);
+    for (int i = 0; i < config->port_count; i++)
+        fcntl(config->ports[i].fd, F_SETFD, 0);
+    dup2(open("/dev/null", O_RDONLY), 0);
+    dup2(console, 1);
+    signal(SIGPIPE, SIG_DFL);
+    execvp(command[0], command);
+    fprintf(stderr, "quince: exec: %s: %s\n", command[0], strerror(errno));
+    _exit(127);
+}
+
+static int boot(struct qemu_config *config)
+{
+    static struct run run = {.fds = {-1, -1, -1, -1}, .input_open = true, .code = -1};
+    static const char *const names[] = {EXEC_IMAGE_STREAM "0", EXEC_IMAGE_STREAM "1",
+                                        EXEC_IMAGE_STREAM "2"};
+    struct qemu_port ports[STREAMS];
+    int console[2], status = 0;
+    bool ok = !pipe2(console, O_CLOEXEC);
+    for (int i = 0; ok && i < STREAMS; i++) {
+        int pair[2];
+        ok = !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+        run.fds[i] = ok ? pair[0] : -1;
+        ports[i] = (struct qemu_port){names[i], ok ? pair[1] : -1};
+    }
+    config->ports = ports;
+    config->port_count = STREAMS;
+    pid_t pid = ok ? fork() : -1;
+    if (!pid)
+        become_qemu(config, console[1]);
+    if (pid < 0) {
+        warn("exec: %s", strerror(errno));
+        return EXIT_MACHINE;
+    }
+    close(console[1]);
+    run.fds[CONSOLE] = console[0];
+    for (int i = 0; i < STREAMS; i++)
+        close(ports[i].fd);
+    pass_streams(&run);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (run.code >= 0)
+        return run.code;
+    warn("exec: the machine ended without the program's exit code");
+    return EXIT_MACHINE;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return false;
+    errno = ENOTDIR;
+    return S_ISDIR(st.st_mode);
+}
+
+/* Boots with the folders and listeners of O beside ARCHIVE. */
+static int boot_with(const struct exec_options *o, const char *archive, uint64_t memory_mib)
+{
     const char *options[] = {"loglevel=error", "ip=off"};
-    const struct qemu_config config = {
+    struct qemu_share shares[EXEC_MAX_DIRS];
+    struct qemu_forward forwards[EXEC_MAX_LISTENERS];
+    char *image = home_path("apps/exec/exec.img");
+    struct qemu_config config = {
         .image = image,
         .machine = "microvm",
         .memory_mib = (long)memory_mib,
         .initrd = archive,
         .control_fd = -1,
-        .options = {.items = options, .count = 2},
+        .network = o->listener_count != 0,
+        .shares = shares,
+        .share_count = (int)o->dir_count,
+        .forwards = forwards,
+        .forward_count = (int)o->listener_count,
+        .options = {.items = options, .count = o->listener_count ? 1 : 2},
     };
-    char **command = qemu_command(&config);
-    if (pipe2(pipes, O_CLOEXEC)) {
-        warn("exec: %s", strerror(errno));
-        return EXIT_MACHINE;
+    int code = EXEC_EXIT_LOAD;
+    for (unsigned i = 0; i < o->dir_count; i++) {
+        shares[i] = (struct qemu_share){.path = o->dirs[i].host, .read_only = o->dirs[i].read_only};
+        shares[i].tag = xformat(EXEC_IMAGE_TAG "%u", i);
+        if (!is_folder(o->dirs[i].host)) {
+            fprintf(stderr, "quince: --dir %s: %s\n", o->dirs[i].host, strerror(errno));
+            goto out;
+        }
     }
-    pid_t pid = fork();
-    if (!pid) {
-        int null = open("/dev/null", O_RDONLY);
-        dup2(null, 0);
-        dup2(pipes[1], 1);
-        execvp(command[0], command);
-        fprintf(stderr, "quince: exec: %s: %s\n", command[0], strerror(errno));
-        _exit(127);
+    for (unsigned i = 0; i < o->listener_count; i++) {
+        const struct exec_listener *l = &o->listeners[i];
+        char *text = xformat("%s:%s:%s", l->address, l->port, l->port);
+        bool ok = qemu_parse_forward(text, &forwards[i]);
+        free(text);
+        if (!ok) {
+            warn("exec: --listen %s:%s: in ring 0 the address is an IPv4 one of the host's",
+                 l->address, l->port);
+            goto out;
+        }
     }
-    close(pipes[1]);
-    if (pid < 0) {
-        warn("exec: %s", strerror(errno));
-        close(pipes[0]);
-        return EXIT_MACHINE;
-    }
-    int code = pass_output(pipes[0]);
-    close(pipes[0]);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (code >= 0)
-        return code;
-    warn("exec: the machine ended without the program's exit code");
-    return EXIT_MACHINE;
+    code = boot(&config);
+out:
+    free(image);
+    return code;
 }
 
 int exec_in_kernel(const struct exec_options *o)
@@ -198,9 +335,8 @@ int exec_in_kernel(const struct exec_options *o)
         uint64_t memory = 256 + (uint64_t)ftell(archive) * 4 / (1024 * 1024);
         if (o->max_pages)
             memory += o->max_pages / 16;
-        char *image = home_path("apps/exec/exec.img");
-        code = boot(image, path, memory);
-        free(image);
+        fflush(archive);
+        code = boot_with(o, path, memory);
     }
     fclose(archive);
     unlink(path);

@@ -180,6 +180,28 @@ static char *escape_commas(const char *path)
     return out;
 }
 
+static void add_ports(struct words *words, const struct qemu_config *config, const char *bus,
+                      const char *modern)
+{
+    int count = config->port_count + (config->control_fd >= 0);
+    if (count == 0) {
+        return;
+    }
+    /* The first of a device's ports is a console's, which nobody wants. */
+    add_pair(words, "-device",
+             xformat("virtio-serial-%s,max_ports=%d%s", bus, count < 4 ? 4 : count + 1, modern));
+    if (config->control_fd >= 0) {
+        add_pair(words, "-chardev", xformat("socket,id=control,fd=%d", config->control_fd));
+        add_pair(words, "-device",
+                 xstrdup("virtserialport,chardev=control,name=org.quince.control"));
+    }
+    for (int i = 0; i < config->port_count; i++) {
+        const struct qemu_port *port = &config->ports[i];
+        add_pair(words, "-chardev", xformat("socket,id=port%d,fd=%d", i, port->fd));
+        add_pair(words, "-device", xformat("virtserialport,chardev=port%d,name=%s", i, port->name));
+    }
+}
+
 char **qemu_command(const struct qemu_config *config)
 {
     bool pci = strcmp(config->machine, "q35") == 0;
@@ -203,11 +225,16 @@ char **qemu_command(const struct qemu_config *config)
         add_pair(&words, "-global", xstrdup("virtio-mmio.force-legacy=false"));
     }
     add_pair(&words, "-device", xformat("virtio-rng-%s%s", bus, modern));
-    if (config->control_fd >= 0) {
-        add_pair(&words, "-device", xformat("virtio-serial-%s,max_ports=4%s", bus, modern));
-        add_pair(&words, "-chardev", xformat("socket,id=control,fd=%d", config->control_fd));
+    add_ports(&words, config, bus, modern);
+    for (int i = 0; i < config->share_count; i++) {
+        const struct qemu_share *share = &config->shares[i];
+        char *path = escape_commas(share->path);
+        add_pair(&words, "-fsdev",
+                 xformat("local,id=share%d,path=%s,security_model=none,multidevs=remap%s", i, path,
+                         share->read_only ? ",readonly=on" : ""));
+        free(path);
         add_pair(&words, "-device",
-                 xstrdup("virtserialport,chardev=control,name=org.quince.control"));
+                 xformat("virtio-9p-%s,fsdev=share%d,mount_tag=%s%s", bus, i, share->tag, modern));
     }
     if (config->network) {
         add_network(&words, config, bus, modern);

@@ -12,6 +12,16 @@ struct qemu_forward {
     bool udp;
 };
 
+struct qemu_share { /* a folder of the host, as a virtio-9p device */
+    const char *path, *tag;
+    bool read_only;
+};
+
+struct qemu_port { /* a virtio-serial port with a connected socket behind it */
+    const char *name;
+    int fd;
+};
+
 struct qemu_config {
     const char *image;
     const char *machine; /* "microvm" or "q35" */
@@ -22,8 +32,12 @@ struct qemu_config {
     bool network;
     const struct qemu_forward *forwards;
     int forward_count;
-    int control_fd;  /* a connected socket for the port org.quince.control; -1: no such port */
-    const char *gdb; /* NULL: none; as QEMU's -gdb */
+    int control_fd; /* a connected socket for the port org.quince.control; -1: no such port */
+    const struct qemu_share *shares;
+    int share_count;
+    const struct qemu_port *ports; /* beside the control port */
+    int port_count;
+    const char *gdb;        /* NULL: none; as QEMU's -gdb */
     struct strings options; /* of the kernel, name=value */
     char **args;            /* of the application */
     int arg_count;

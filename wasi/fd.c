@@ -31,12 +31,14 @@ uint32_t wasi_fd_new(struct wasi *wasi, int host, uint8_t type, uint64_t rights,
     while (fd < wasi->fd_count && wasi->fds[fd].used)
         fd++;
     if (fd == wasi->fd_count) {
-        if (fd >= MAX_FDS)
-            return ~0u;
+        if (fd >= MAX_FDS) {
+            errno = EMFILE;
+            return WASI_NO_FD;
+        }
         uint32_t count = fd ? fd * 2 : 8;
         struct wasi_fd *fds = realloc(wasi->fds, count * sizeof(*fds));
         if (!fds)
-            return ~0u;
+            return WASI_NO_FD;
         memset(fds + fd, 0, (count - fd) * sizeof(*fds));
         wasi->fds = fds;
         wasi->fd_count = count;
@@ -52,6 +54,8 @@ void wasi_fd_drop(struct wasi_fd *fd)
         closedir(fd->dir);
     if (!fd->keep)
         close(fd->host);
+    else if (fd->flags >= 0)
+        fcntl(fd->host, F_SETFL, fd->flags);
     free(fd->preopen);
     memset(fd, 0, sizeof(*fd));
 }
@@ -83,9 +87,15 @@ static uint16_t from_fdflags(int flags)
                       (flags & O_NONBLOCK ? FDFLAG_NONBLOCK : 0));
 }
 
+/* What lies before 1970 or after 2554 has no number in WASI. */
 static uint64_t to_ns(struct timespec time)
 {
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+    const uint64_t second = 1000000000u;
+    if (time.tv_sec < 0)
+        return 0;
+    if ((uint64_t)time.tv_sec >= UINT64_MAX / second)
+        return UINT64_MAX;
+    return (uint64_t)time.tv_sec * second + (uint64_t)time.tv_nsec;
 }
 
 void wasi_filestat(const struct stat *from, uint8_t out[64])
@@ -232,11 +242,22 @@ uint32_t wasi_fd_filestat_set_times(struct wasm_instance *in, uint32_t fd, uint6
     return wasi_times(atim, mtim, flags, times) ? status(futimens(f->host, times)) : WASI_EINVAL;
 }
 
+/* Streams have no position, whatever the rights say. */
+static bool is_stream(const struct wasi_fd *f)
+{
+    return f->type != FILETYPE_REGULAR && f->type != FILETYPE_DIRECTORY &&
+           f->type != FILETYPE_BLOCK;
+}
+
 /* Reading and writing. AT is the offset of the positioned calls, -1 for the others. */
 static uint32_t transfer(struct wasm_instance *in, uint32_t fd, uint64_t right, uint32_t iovs,
                          uint32_t count, off_t at, uint32_t out)
 {
-    FD_GET(f, fd, right | (at >= 0 ? RIGHT_FD_SEEK : 0u))
+    FD_GET(f, fd, right)
+    if (at >= 0 && is_stream(f))
+        return WASI_ESPIPE;
+    if (at >= 0 && !(f->rights & RIGHT_FD_SEEK))
+        return WASI_ENOTCAPABLE;
     struct iovec iov[WASI_IOVS];
     int n = guest_iovecs(in, iovs, count, iov);
     if (n < 0 || !wasm_memory_at(in, out, 4))
@@ -292,7 +313,11 @@ uint32_t wasi_fd_seek(struct wasm_instance *in, uint32_t fd, uint64_t offset, ui
     static const int whences[] = {SEEK_SET, SEEK_CUR, SEEK_END};
     /* Asking where it stands needs less than moving it. */
     bool tells = whence == 1 && !offset;
-    FD_GET(f, fd, tells ? RIGHT_FD_TELL : RIGHT_FD_SEEK)
+    FD_GET(f, fd, 0)
+    if (is_stream(f))
+        return WASI_ESPIPE;
+    if (!(f->rights & RIGHT_FD_SEEK) && !(tells && f->rights & RIGHT_FD_TELL))
+        return WASI_ENOTCAPABLE;
     if (whence >= sizeof(whences) / sizeof(*whences))
         return WASI_EINVAL;
     return seek(in, f, (int64_t)offset, whences[whence], out);
@@ -300,7 +325,11 @@ uint32_t wasi_fd_seek(struct wasm_instance *in, uint32_t fd, uint64_t offset, ui
 
 uint32_t wasi_fd_tell(struct wasm_instance *in, uint32_t fd, uint32_t out)
 {
-    FD_GET(f, fd, RIGHT_FD_TELL)
+    FD_GET(f, fd, 0)
+    if (is_stream(f))
+        return WASI_ESPIPE;
+    if (!(f->rights & RIGHT_FD_TELL))
+        return WASI_ENOTCAPABLE;
     return seek(in, f, 0, SEEK_CUR, out);
 }
 
@@ -357,6 +386,8 @@ uint32_t wasi_fd_readdir(struct wasm_instance *in, uint32_t fd, uint32_t buffer,
 {
     FD_GET(f, fd, RIGHT_FD_READDIR)
     uint8_t *to = wasm_memory_at(in, buffer, len);
+    if (cookie > INT64_MAX)
+        return WASI_EINVAL;
     if (!to || !wasm_memory_at(in, out, 4))
         return WASI_EFAULT;
     if (!f->dir) {

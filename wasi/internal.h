@@ -74,6 +74,31 @@ enum {
     RIGHT_SOCK_SHUTDOWN = 1 << 28,
     RIGHT_SOCK_ACCEPT = 1 << 29,
     RIGHTS_ALL = (1 << 30) - 1,
+
+    /* What means something on a file, on a directory, on a connection, on a listening socket. */
+    RIGHTS_FILE = RIGHT_FD_DATASYNC | RIGHT_FD_READ | RIGHT_FD_SEEK | RIGHT_FD_FDSTAT_SET_FLAGS |
+                  RIGHT_FD_SYNC | RIGHT_FD_TELL | RIGHT_FD_WRITE | RIGHT_FD_ADVISE |
+                  RIGHT_FD_ALLOCATE | RIGHT_FD_FILESTAT_GET | RIGHT_FD_FILESTAT_SET_SIZE |
+                  RIGHT_FD_FILESTAT_SET_TIMES | RIGHT_POLL_FD_READWRITE,
+    RIGHTS_DIRECTORY =
+        RIGHT_FD_DATASYNC | RIGHT_FD_FDSTAT_SET_FLAGS | RIGHT_FD_SYNC | RIGHT_FD_ADVISE |
+        RIGHT_PATH_CREATE_DIRECTORY | RIGHT_PATH_CREATE_FILE | RIGHT_PATH_LINK_SOURCE |
+        RIGHT_PATH_LINK_TARGET | RIGHT_PATH_OPEN | RIGHT_FD_READDIR | RIGHT_PATH_READLINK |
+        RIGHT_PATH_RENAME_SOURCE | RIGHT_PATH_RENAME_TARGET | RIGHT_PATH_FILESTAT_GET |
+        RIGHT_PATH_FILESTAT_SET_SIZE | RIGHT_PATH_FILESTAT_SET_TIMES | RIGHT_FD_FILESTAT_GET |
+        RIGHT_FD_FILESTAT_SET_TIMES | RIGHT_PATH_SYMLINK | RIGHT_PATH_REMOVE_DIRECTORY |
+        RIGHT_PATH_UNLINK_FILE | RIGHT_POLL_FD_READWRITE,
+    RIGHTS_CONNECTION = RIGHT_FD_READ | RIGHT_FD_WRITE | RIGHT_FD_FDSTAT_SET_FLAGS |
+                        RIGHT_FD_FILESTAT_GET | RIGHT_POLL_FD_READWRITE | RIGHT_SOCK_SHUTDOWN,
+    RIGHTS_LISTENER = RIGHT_SOCK_ACCEPT | RIGHT_FD_FDSTAT_SET_FLAGS | RIGHT_FD_FILESTAT_GET |
+                      RIGHT_POLL_FD_READWRITE,
+    /* What a directory given read-only lacks. */
+    RIGHTS_CHANGING = RIGHT_FD_WRITE | RIGHT_FD_ALLOCATE | RIGHT_PATH_CREATE_DIRECTORY |
+                      RIGHT_PATH_CREATE_FILE | RIGHT_PATH_LINK_SOURCE | RIGHT_PATH_LINK_TARGET |
+                      RIGHT_PATH_RENAME_SOURCE | RIGHT_PATH_RENAME_TARGET |
+                      RIGHT_PATH_FILESTAT_SET_SIZE | RIGHT_PATH_FILESTAT_SET_TIMES |
+                      RIGHT_FD_FILESTAT_SET_SIZE | RIGHT_FD_FILESTAT_SET_TIMES |
+                      RIGHT_PATH_SYMLINK | RIGHT_PATH_REMOVE_DIRECTORY | RIGHT_PATH_UNLINK_FILE,
 };
 
 enum {
@@ -104,6 +129,7 @@ struct wasi_fd {
     bool keep;    /* a standard stream: closing it closes the program's view only */
     uint8_t type; /* FILETYPE_* */
     int host;
+    int flags; /* O_* it had when it was given, to be left so at the end; of a standard stream */
     uint64_t rights, inheriting;
     char *preopen; /* its guest name; NULL: opened by the program */
     DIR *dir;      /* of fd_readdir, on a descriptor of its own */
@@ -163,14 +189,16 @@ bool guest_get(struct wasm_instance *in, uint32_t addr, void *data, uint32_t len
 bool guest_put32(struct wasm_instance *in, uint32_t addr, uint32_t value);
 bool guest_put64(struct wasm_instance *in, uint32_t addr, uint64_t value);
 /* Copies an array of COUNT {address, length} pairs to host iovecs that point into guest memory; at
- * most WASI_IOVS are taken, as a short read or write may. Their number, or -1. */
-enum { WASI_IOVS = 64 };
+ * most WASI_IOVS and WASI_TRANSFER bytes are taken, as a short read or write may. Their number, or
+ * -1: the array or one of the pieces taken lies outside. */
+enum { WASI_IOVS = 64, WASI_TRANSFER = 0x7fff0000 };
 struct iovec;
 int guest_iovecs(struct wasm_instance *in, uint32_t addr, uint32_t count, struct iovec *out);
 
 /* fd.c. wasi_fd_get(): the open descriptor FD if it has all RIGHTS; else NULL and *error. */
 struct wasi_fd *wasi_fd_get(struct wasi *wasi, uint32_t fd, uint64_t rights, uint32_t *error);
-/* Takes over HOST; the new number, or ~0u when out of memory (HOST stays the caller's). */
+/* Takes over HOST; the new number, or WASI_NO_FD and errno (HOST stays the caller's). */
+#define WASI_NO_FD (~0u)
 uint32_t wasi_fd_new(struct wasi *wasi, int host, uint8_t type, uint64_t rights,
                      uint64_t inheriting);
 void wasi_fd_drop(struct wasi_fd *fd);

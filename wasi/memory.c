@@ -33,7 +33,7 @@ bool guest_put64(struct wasm_instance *in, uint32_t addr, uint64_t value)
 
 int guest_iovecs(struct wasm_instance *in, uint32_t addr, uint32_t count, struct iovec *out)
 {
-    uint32_t n = count < WASI_IOVS ? count : WASI_IOVS;
+    uint32_t n = count < WASI_IOVS ? count : WASI_IOVS, left = WASI_TRANSFER;
     if (!wasm_memory_at(in, addr, (uint64_t)count * 8))
         return -1;
     for (uint32_t i = 0; i < n; i++) {
@@ -41,9 +41,11 @@ int guest_iovecs(struct wasm_instance *in, uint32_t addr, uint32_t count, struct
         if (!guest_get(in, addr + i * 8, pair, sizeof(pair)))
             return -1;
         out[i].iov_base = wasm_memory_at(in, pair[0], pair[1]);
-        out[i].iov_len = pair[1];
         if (!out[i].iov_base)
             return -1;
+        /* Pieces may overlap, so that their sum can be more than memory has. */
+        out[i].iov_len = pair[1] < left ? pair[1] : left;
+        left -= (uint32_t)out[i].iov_len;
     }
     return (int)n;
 }

@@ -19,6 +19,11 @@ static uint32_t beneath(struct wasm_instance *in, uint32_t fd, uint64_t rights, 
     return f ? resolve(in, f, path, len, follow, out) : error;
 }
 
+static bool valid_lookup(uint32_t flags)
+{
+    return !(flags & ~(uint32_t)LOOKUP_SYMLINK_FOLLOW);
+}
+
 /* Ends a call: the resolution's descriptors go, the POSIX result becomes ours. */
 static uint32_t finish(struct resolved *r, int result)
 {
@@ -73,6 +78,8 @@ uint32_t wasi_path_filestat_get(struct wasm_instance *in, uint32_t fd, uint32_t 
     struct resolved r;
     struct stat st;
     uint8_t filestat[64];
+    if (!valid_lookup(flags))
+        return WASI_EINVAL;
     uint32_t error =
         beneath(in, fd, RIGHT_PATH_FILESTAT_GET, path, len, flags & LOOKUP_SYMLINK_FOLLOW, &r);
     if (error || (error = finish(&r, stat_at(&r, &st))))
@@ -87,7 +94,7 @@ uint32_t wasi_path_filestat_set_times(struct wasm_instance *in, uint32_t fd, uin
 {
     struct resolved r;
     struct timespec times[2];
-    if (!wasi_times(atim, mtim, fst_flags, times))
+    if (!valid_lookup(flags) || !wasi_times(atim, mtim, fst_flags, times))
         return WASI_EINVAL;
     uint32_t error = beneath(in, fd, RIGHT_PATH_FILESTAT_SET_TIMES, path, len,
                              flags & LOOKUP_SYMLINK_FOLLOW, &r);
@@ -99,6 +106,8 @@ uint32_t wasi_path_link(struct wasm_instance *in, uint32_t old_fd, uint32_t flag
                         uint32_t new_len)
 {
     struct resolved from, to;
+    if (!valid_lookup(flags))
+        return WASI_EINVAL;
     uint32_t error = beneath(in, old_fd, RIGHT_PATH_LINK_SOURCE, old_path, old_len,
                              flags & LOOKUP_SYMLINK_FOLLOW, &from);
     if (error)
@@ -194,17 +203,22 @@ uint32_t wasi_path_open(struct wasm_instance *in, uint32_t fd, uint32_t lookup, 
     const struct wasi_fd *base = wasi_fd_get(wasi, fd, needed, &error);
     if (!base)
         return error;
-    if (oflags > 15 || fdflags > 31)
+    /* A directory cannot be made this way; systems differ in what they do when asked to. */
+    if (oflags > 15 || fdflags > 31 || !valid_lookup(lookup) ||
+        (oflags & (OFLAG_CREAT | OFLAG_DIRECTORY)) == (OFLAG_CREAT | OFLAG_DIRECTORY))
         return WASI_EINVAL;
     if (!wasm_memory_at(in, out, 4))
         return WASI_EFAULT;
+    /* Programs ask for all there is and live with less, but reading and writing are why they open.
+     */
+    if (rights & ~base->inheriting & (RIGHT_FD_READ | RIGHT_FD_WRITE))
+        return WASI_ENOTCAPABLE;
     rights &= base->inheriting;
     inheriting &= base->inheriting;
     error = resolve(in, base, path, len, lookup & LOOKUP_SYMLINK_FOLLOW, &r);
     if (error)
         return error;
-    const uint64_t writing =
-        RIGHT_FD_WRITE | RIGHT_FD_ALLOCATE | RIGHT_FD_FILESTAT_SET_SIZE | RIGHT_FD_DATASYNC;
+    const uint64_t writing = RIGHT_FD_WRITE | RIGHT_FD_ALLOCATE | RIGHT_FD_FILESTAT_SET_SIZE;
     bool writes = (rights & writing) != 0 && !(oflags & OFLAG_DIRECTORY) && !r.slash;
     bool reads = (rights & (RIGHT_FD_READ | RIGHT_FD_READDIR)) != 0 || !writes;
     int flags = (writes ? (reads ? O_RDWR : O_WRONLY) : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC |
@@ -229,15 +243,16 @@ uint32_t wasi_path_open(struct wasm_instance *in, uint32_t fd, uint32_t lookup, 
     }
     uint8_t type = wasi_filetype(st.st_mode);
     if (type == FILETYPE_DIRECTORY)
-        rights &= ~(uint64_t)(writing | RIGHT_FD_SEEK | RIGHT_FD_TELL | RIGHT_FD_READ);
-    else if (type == FILETYPE_REGULAR)
-        rights &= ~(uint64_t)(RIGHT_PATH_OPEN | RIGHT_FD_READDIR);
+        rights &= RIGHTS_DIRECTORY;
     else
-        rights &= ~(uint64_t)(RIGHT_FD_SEEK | RIGHT_FD_TELL);
+        rights &= type == FILETYPE_REGULAR
+                      ? RIGHTS_FILE
+                      : RIGHTS_FILE & ~(uint64_t)(RIGHT_FD_SEEK | RIGHT_FD_TELL);
     uint32_t made = wasi_fd_new(wasi, host, type, rights, inheriting);
-    if (made == ~0u) {
+    if (made == WASI_NO_FD) {
+        error = wasi_errno(errno);
         close(host);
-        return WASI_ENOMEM;
+        return error;
     }
     return guest_put32(in, out, made) ? WASI_ESUCCESS : WASI_EFAULT;
 }

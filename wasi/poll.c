@@ -15,7 +15,7 @@ struct subscription {
     uint64_t userdata;
     uint8_t tag;
     uint32_t clock_or_fd;
-    uint64_t timeout; /* ns from now */
+    uint64_t timeout; /* ns from the start of the call */
     int index;        /* in the pollfds; -1: none */
     uint32_t error;
 };
@@ -38,10 +38,10 @@ static void subscription_read(const uint8_t *from, struct subscription *s)
     s->error = WASI_ESUCCESS;
     if (s->tag != EVENT_CLOCK)
         return;
-    static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
-                                       CLOCK_THREAD_CPUTIME_ID};
+    static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC};
     if (s->clock_or_fd >= sizeof(clocks) / sizeof(*clocks)) {
-        s->error = WASI_EINVAL;
+        /* The other two clocks stand still while a program waits. */
+        s->error = s->clock_or_fd < 4 ? WASI_ENOTSUP : WASI_EINVAL;
         s->timeout = 0;
     } else if (flags & ABSTIME) {
         uint64_t now = now_of(clocks[s->clock_or_fd]);
@@ -74,10 +74,24 @@ static bool event_write(struct wasm_instance *in, uint32_t addr, const struct su
     return guest_put(in, addr, event, sizeof(event));
 }
 
-/* Waits for the first of the pollfds or the shortest timeout; 0 or an error. */
-static uint32_t wait_for(struct pollfd *fds, nfds_t count, bool has_timeout, uint64_t timeout)
+/* The descriptor S is about, if it may be waited for so; a listener is read by accepting. */
+static const struct wasi_fd *subscribed(struct wasi *wasi, struct subscription *s)
 {
-    uint64_t start = now_of(CLOCK_MONOTONIC);
+    const struct wasi_fd *fd =
+        wasi_fd_get(wasi, s->clock_or_fd, RIGHT_POLL_FD_READWRITE, &s->error);
+    uint64_t either =
+        s->tag == EVENT_READ ? RIGHT_FD_READ | RIGHT_SOCK_ACCEPT : (uint64_t)RIGHT_FD_WRITE;
+    if (fd && !(fd->rights & either)) {
+        s->error = WASI_ENOTCAPABLE;
+        return NULL;
+    }
+    return fd;
+}
+
+/* Waits for the first of the pollfds or the shortest timeout from START; 0 or an error. */
+static uint32_t wait_for(struct pollfd *fds, nfds_t count, bool has_timeout, uint64_t start,
+                         uint64_t timeout)
+{
     for (;;) {
         uint64_t gone = now_of(CLOCK_MONOTONIC) - start;
         uint64_t left = timeout > gone ? timeout - gone : 0;
@@ -110,7 +124,7 @@ uint32_t wasi_poll_oneoff(struct wasm_instance *in, uint32_t subscriptions, uint
     uint32_t result = subs && fds ? WASI_ESUCCESS : WASI_ENOMEM;
     nfds_t fd_count = 0;
     bool has_timeout = false;
-    uint64_t timeout = UINT64_MAX;
+    uint64_t timeout = UINT64_MAX, start = now_of(CLOCK_MONOTONIC);
     for (uint32_t i = 0; !result && i < count; i++) {
         struct subscription *s = &subs[i];
         subscription_read(from + i * SUBSCRIPTION_SIZE, s);
@@ -118,10 +132,8 @@ uint32_t wasi_poll_oneoff(struct wasm_instance *in, uint32_t subscriptions, uint
             has_timeout = true;
             timeout = s->timeout < timeout ? s->timeout : timeout;
         } else if (s->tag == EVENT_READ || s->tag == EVENT_WRITE) {
-            uint32_t error = 0;
-            struct wasi_fd *fd = wasi_fd_get(wasi, s->clock_or_fd, RIGHT_POLL_FD_READWRITE, &error);
+            const struct wasi_fd *fd = subscribed(wasi, s);
             if (!fd) {
-                s->error = error;
                 has_timeout = true; /* it is an event already */
                 timeout = 0;
                 continue;
@@ -133,18 +145,14 @@ uint32_t wasi_poll_oneoff(struct wasm_instance *in, uint32_t subscriptions, uint
         }
     }
     if (!result)
-        result = wait_for(fds, fd_count, has_timeout, timeout);
+        result = wait_for(fds, fd_count, has_timeout, start, timeout);
+    uint64_t gone = now_of(CLOCK_MONOTONIC) - start;
     uint32_t happened = 0;
-    bool fired = has_timeout;
-    for (nfds_t i = 0; i < fd_count; i++)
-        if (fds[i].revents && timeout)
-            fired = false; /* woken by a descriptor before any clock */
     for (uint32_t i = 0; !result && i < count; i++) {
         const struct subscription *s = &subs[i];
         const struct pollfd *fd = s->index >= 0 ? &fds[s->index] : NULL;
         bool is_due =
-            fd ? fd->revents != 0
-               : s->error != 0 || (fired && s->tag == EVENT_CLOCK && s->timeout <= timeout);
+            fd ? fd->revents != 0 : s->error != 0 || (s->tag == EVENT_CLOCK && s->timeout <= gone);
         if (is_due && !event_write(in, events + happened++ * EVENT_SIZE, s, fd))
             result = WASI_EFAULT;
     }

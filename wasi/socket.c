@@ -1,6 +1,7 @@
 /* Sockets as preview 1 has them: on descriptors the program was given. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -9,6 +10,30 @@
 #include "functions.h"
 
 enum { RECV_PEEK = 1, RECV_WAITALL = 2, RECV_DATA_TRUNCATED = 1, SHUT_READ = 1, SHUT_WRITE = 2 };
+
+bool wasi_listen(struct wasi *wasi, const char *address, const char *port)
+{
+    enum { BACKLOG = 64 };
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                                   .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    if (getaddrinfo(address, port, &hints, &found)) {
+        errno = EADDRNOTAVAIL;
+        return false;
+    }
+    int on = 1, host = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint32_t fd = WASI_NO_FD;
+    if (host >= 0 && !setsockopt(host, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
+        !bind(host, found->ai_addr, found->ai_addrlen) && !listen(host, BACKLOG))
+        fd = wasi_fd_new(wasi, host, FILETYPE_STREAM, RIGHTS_LISTENER, RIGHTS_CONNECTION);
+    freeaddrinfo(found);
+    if (fd == WASI_NO_FD && host >= 0) {
+        int error = errno;
+        close(host);
+        errno = error;
+    }
+    return fd != WASI_NO_FD;
+}
 
 uint32_t wasi_sock_accept(struct wasm_instance *in, uint32_t fd, uint32_t flags, uint32_t out)
 {
@@ -24,14 +49,11 @@ uint32_t wasi_sock_accept(struct wasm_instance *in, uint32_t fd, uint32_t flags,
         accept4(f->host, NULL, NULL, SOCK_CLOEXEC | (flags & FDFLAG_NONBLOCK ? SOCK_NONBLOCK : 0));
     if (host < 0)
         return wasi_errno(errno);
-    uint32_t made =
-        wasi_fd_new(wasi_of(in), host, FILETYPE_STREAM,
-                    RIGHT_FD_READ | RIGHT_FD_WRITE | RIGHT_FD_FDSTAT_SET_FLAGS |
-                        RIGHT_FD_FILESTAT_GET | RIGHT_POLL_FD_READWRITE | RIGHT_SOCK_SHUTDOWN,
-                    0);
-    if (made == ~0u) {
+    uint32_t made = wasi_fd_new(wasi_of(in), host, FILETYPE_STREAM, f->inheriting, 0);
+    if (made == WASI_NO_FD) {
+        error = wasi_errno(errno);
         close(host);
-        return WASI_ENOMEM;
+        return error;
     }
     return guest_put32(in, out, made) ? WASI_ESUCCESS : WASI_EFAULT;
 }

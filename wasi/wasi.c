@@ -26,11 +26,12 @@ struct wasi *wasi_new(void)
         if (type == FILETYPE_REGULAR)
             rights |= RIGHT_FD_SEEK | RIGHT_FD_TELL | RIGHT_FD_ADVISE;
         uint32_t fd = wasi_fd_new(wasi, i, type, rights, 0);
-        if (fd == ~0u) {
+        if (fd == WASI_NO_FD) {
             wasi_free(wasi);
             return NULL;
         }
         wasi->fds[fd].keep = true;
+        wasi->fds[fd].flags = fcntl(i, F_GETFL);
     }
     return wasi;
 }
@@ -85,16 +86,20 @@ bool wasi_env(struct wasi *wasi, const char *assignment)
     return strings_add(&wasi->env, assignment);
 }
 
-bool wasi_dir(struct wasi *wasi, const char *host, const char *guest)
+bool wasi_dir(struct wasi *wasi, const char *host, const char *guest, bool read_only)
 {
+    uint64_t rights = RIGHTS_DIRECTORY, inheriting = RIGHTS_DIRECTORY | RIGHTS_FILE;
+    if (read_only) {
+        rights &= ~(uint64_t)RIGHTS_CHANGING;
+        inheriting &= ~(uint64_t)RIGHTS_CHANGING;
+    }
     int dir = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return false;
     char *name = strdup(guest);
-    uint32_t fd = name ? wasi_fd_new(wasi, dir, FILETYPE_DIRECTORY,
-                                     RIGHTS_ALL & ~(uint64_t)RIGHT_FD_SEEK, RIGHTS_ALL)
-                       : ~0u;
-    if (fd == ~0u) {
+    uint32_t fd =
+        name ? wasi_fd_new(wasi, dir, FILETYPE_DIRECTORY, rights, inheriting) : WASI_NO_FD;
+    if (fd == WASI_NO_FD) {
         free(name);
         close(dir);
         errno = ENOMEM;
@@ -113,6 +118,9 @@ uint32_t wasi_exit_code(const struct wasi *wasi)
 static uint32_t strings_get(struct wasm_instance *in, const struct wasi_strings *strings,
                             uint32_t pointers, uint32_t bytes)
 {
+    if (!wasm_memory_at(in, pointers, (uint64_t)strings->count * 4) ||
+        !wasm_memory_at(in, bytes, strings->bytes))
+        return WASI_EFAULT;
     for (uint32_t i = 0; i < strings->count; i++) {
         uint32_t len = (uint32_t)strlen(strings->list[i]) + 1;
         if (!guest_put32(in, pointers, bytes) || !guest_put(in, bytes, strings->list[i], len))

@@ -8,6 +8,7 @@
 
 enum {
     EXEC_MAX_DIRS = 16,
+    EXEC_MAX_LISTENERS = 8,
     EXEC_MAX_ENV = 256,
     EXEC_EXIT_LOAD = 2,   /* wrong arguments, or a module that cannot be loaded or linked */
     EXEC_EXIT_TRAP = 134, /* as a program that abort() ended */
@@ -16,11 +17,17 @@ enum {
 struct exec_dir {
     char *host; /* owned */
     const char *guest;
+    bool read_only;
+};
+struct exec_listener {
+    char *address; /* owned; numeric, without brackets */
+    const char *port;
 };
 struct exec_options {
     struct exec_dir dirs[EXEC_MAX_DIRS];
     const char *env[EXEC_MAX_ENV];
-    unsigned dir_count, env_count;
+    struct exec_listener listeners[EXEC_MAX_LISTENERS];
+    unsigned dir_count, env_count, listener_count;
     uint64_t budget_ns, max_pages;
     uint64_t stack_size;
     const char *passes;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "exec.h"
@@ -38,6 +40,36 @@ static char *read_args(size_t *size)
     return data;
 }
 
+/* The streams come from the host through ports; the console stays the kernel's. */
+static bool open_streams(void)
+{
+    for (int i = 0; i < 3; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/dev/virtio-ports/" EXEC_IMAGE_STREAM "%d", i);
+        int fd = open(path, i ? O_WRONLY : O_RDONLY);
+        if (fd < 0 || dup2(fd, i) < 0) {
+            fprintf(stderr, "quince: exec: %s: %s\n", path, strerror(errno));
+            return false;
+        }
+        close(fd);
+    }
+    return true;
+}
+
+static bool mount_dirs(const struct exec_options *options)
+{
+    for (unsigned i = 0; i < options->dir_count; i++) {
+        char tag[32];
+        const char *path = options->dirs[i].host;
+        snprintf(tag, sizeof(tag), EXEC_IMAGE_TAG "%u", i);
+        if (mkdir(path, 0755) || mount(tag, path, "9p", 0, NULL)) {
+            fprintf(stderr, "quince: exec: %s: %s\n", path, strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
 static int run(void)
 {
     static char *argv[MAX_ARGS + 1];
@@ -50,13 +82,8 @@ static int run(void)
     }
     for (size_t i = 0; i < size && argc < MAX_ARGS; i += strlen(args + i) + 1)
         argv[argc++] = args + i;
-    int in = open("/" EXEC_IMAGE_STDIN, O_RDONLY);
-    if (in >= 0) {
-        dup2(in, 0);
-        close(in);
-    }
     struct exec_options options;
-    if (!exec_parse(argc, argv, &options))
+    if (!exec_parse(argc, argv, &options) || !mount_dirs(&options))
         return EXEC_EXIT_LOAD;
     options.module_file = "/" EXEC_IMAGE_MODULE;
     return exec_run(&options);
@@ -64,11 +91,13 @@ static int run(void)
 
 int main(void)
 {
-    int code = run();
+    int console = dup(1);
+    int code = open_streams() ? run() : EXEC_EXIT_LOAD;
     fflush(stdout);
     fflush(stderr);
-    printf("%s%d\n", EXEC_IMAGE_EXIT, code);
-    fflush(stdout);
+    fsync(1); /* the host has it all before it learns of the end */
+    fsync(2);
+    dprintf(console, "%s%d\n", EXEC_IMAGE_EXIT, code);
     /* The machine's exit code has 7 bits; the line above is the true one. */
     return code & 127;
 }

@@ -13,6 +13,9 @@ const char exec_usage[] =
     "_initialize has it called first.\n"
     "\n"
     "  --dir HOST[::GUEST]   gives the program a directory, by its own name or as GUEST\n"
+    "  --ro-dir HOST[::GUEST]  the same, but it can change nothing there\n"
+    "  --listen ADDRESS:PORT gives the program a listening TCP socket, from which it can accept;\n"
+    "                        its descriptor is the first after the directories' (3 and so on)\n"
     "  --env NAME=VALUE      sets an environment variable; otherwise there are none\n"
     "  --budget MS           ends each call after MS milliseconds\n"
     "  --max-memory N        limits linear memory to N bytes (K, M, G allowed)\n"
@@ -47,7 +50,7 @@ static bool parse_size(const char *text, uint64_t *out)
     return true;
 }
 
-enum value_kind { FLAG, TEXT, SIZE, DIRECTORY, ENVIRONMENT };
+enum value_kind { FLAG, TEXT, SIZE, DIRECTORY, READ_ONLY, LISTENER, ENVIRONMENT };
 
 struct option {
     const char *name;
@@ -55,13 +58,35 @@ struct option {
     void *target;
 };
 
+/* ADDRESS:PORT, the address in brackets when it has colons itself. */
+static bool apply_listener(const char *name, const char *value, struct exec_options *out)
+{
+    const char *colon = strrchr(value, ':');
+    uint64_t port;
+    if (!colon || colon == value || !parse_size(colon + 1, &port) || port == 0 || port > 65535 ||
+        strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        return complain(name, "expects ADDRESS:PORT");
+    if (out->listener_count == EXEC_MAX_LISTENERS)
+        return complain(name, "too many");
+    size_t length = (size_t)(colon - value);
+    bool bracketed = value[0] == '[' && value[length - 1] == ']';
+    struct exec_listener *l = &out->listeners[out->listener_count];
+    l->address = bracketed ? strndup(value + 1, length - 2) : strndup(value, length);
+    l->port = colon + 1;
+    if (!l->address)
+        return complain(name, "out of memory");
+    out->listener_count++;
+    return true;
+}
+
 static bool apply(const struct option *o, const char *value, struct exec_options *out)
 {
     switch (o->kind) {
     case FLAG: *(bool *)o->target = true; return true;
     case TEXT: *(const char **)o->target = value; return true;
     case SIZE: return parse_size(value, o->target) || complain(o->name, "not a number");
-    case DIRECTORY: {
+    case DIRECTORY:
+    case READ_ONLY: {
         if (out->dir_count == EXEC_MAX_DIRS)
             return complain(o->name, "too many");
         const char *colons = strstr(value, "::");
@@ -70,9 +95,11 @@ static bool apply(const struct option *o, const char *value, struct exec_options
         if (!d->host)
             return complain(o->name, "out of memory");
         d->guest = colons ? colons + 2 : value;
+        d->read_only = o->kind == READ_ONLY;
         out->dir_count++;
         return true;
     }
+    case LISTENER: return apply_listener(o->name, value, out);
     default:
         if (!strchr(value, '='))
             return complain(o->name, "expects NAME=VALUE");
@@ -88,7 +115,8 @@ bool exec_parse(int argc, char **argv, struct exec_options *out)
     memset(out, 0, sizeof(*out));
     uint64_t budget_ms = 0, max_memory = 0, repeat = 0;
     const struct option options[] = {
-        {"--dir", DIRECTORY, NULL},          {"--env", ENVIRONMENT, NULL},
+        {"--dir", DIRECTORY, NULL},          {"--ro-dir", READ_ONLY, NULL},
+        {"--listen", LISTENER, NULL},        {"--env", ENVIRONMENT, NULL},
         {"--budget", SIZE, &budget_ms},      {"--max-memory", SIZE, &max_memory},
         {"--stack", SIZE, &out->stack_size}, {"--passes", TEXT, &out->passes},
         {"--cpu", TEXT, &out->cpu},          {"--invoke", TEXT, &out->invoke},
@@ -139,4 +167,6 @@ void exec_options_free(struct exec_options *options)
 {
     for (unsigned i = 0; i < options->dir_count; i++)
         free(options->dirs[i].host);
+    for (unsigned i = 0; i < options->listener_count; i++)
+        free(options->listeners[i].address);
 }

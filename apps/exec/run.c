@@ -215,9 +215,15 @@ static bool furnish(const struct exec_options *o, struct wasi *wasi)
     if (!ok)
         fprintf(stderr, "quince: out of memory\n");
     for (unsigned i = 0; ok && i < o->dir_count; i++) {
-        ok = wasi_dir(wasi, o->dirs[i].host, o->dirs[i].guest);
+        ok = wasi_dir(wasi, o->dirs[i].host, o->dirs[i].guest, o->dirs[i].read_only);
         if (!ok)
             fprintf(stderr, "quince: --dir %s: %s\n", o->dirs[i].host, strerror(errno));
+    }
+    for (unsigned i = 0; ok && i < o->listener_count; i++) {
+        const struct exec_listener *l = &o->listeners[i];
+        ok = wasi_listen(wasi, l->address, l->port);
+        if (!ok)
+            fprintf(stderr, "quince: --listen %s:%s: %s\n", l->address, l->port, strerror(errno));
     }
     return ok;
 }

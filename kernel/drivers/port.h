@@ -14,5 +14,13 @@ int port_read(struct port *port, void *buffer, size_t size, uint64_t deadline);
 /* Writes all of it, blocking while the host does not read; -EPIPE when it closed its end. */
 int port_write(struct port *port, const void *buffer, size_t size);
 bool port_connected(const struct port *port);
+/* Waits until the host has taken all that was written: 0, -EPIPE or -ETIMEDOUT. */
+int port_flush(struct port *port, uint64_t deadline);
+/* Bytes that port_read() would not wait for; *ENDED: it would report the host's end of the stream.
+ */
+size_t port_waiting(struct port *port, bool *ended);
+/* CALL is called, perhaps in an interrupt, when what port_waiting() says may have changed. One at a
+ * time; NULL: nobody any more. */
+void port_watch(struct port *port, void (*call)(void *context), void *context);
 
 #endif

@@ -62,6 +62,9 @@ struct port {
     struct list_node hangup; /* linked into ready */
     bool hung_up;            /* the mark is in ready */
     struct list_node unused; /* buffers to send with */
+    unsigned sending;        /* buffers the device has */
+    void (*watch)(void *context);
+    void *watch_context;
     struct wait_queue rx_wait, tx_wait;
     struct mutex reader, writer;
     struct port_buffer rx_buffer[RX_BUFFERS], tx_buffer[TX_BUFFERS];
@@ -156,6 +159,17 @@ static void rx_mark_hangup(struct port *port)
     list_add_tail(&port->ready, &port->hangup);
 }
 
+/* Outside the lock: whoever is told may ask what there is. */
+static void tell_watcher(struct port *port)
+{
+    cpu_irq_state state = spin_lock(&port->lock);
+    void (*watch)(void *) = port->watch;
+    void *context = port->watch_context;
+    spin_unlock(&port->lock, state);
+    if (watch)
+        watch(context);
+}
+
 static void rx_interrupt(struct virtqueue *vq, void *context)
 {
     (void)vq;
@@ -164,6 +178,7 @@ static void rx_interrupt(struct virtqueue *vq, void *context)
     rx_collect(port);
     spin_unlock(&port->lock, state);
     wait_wake(&port->rx_wait, 1);
+    tell_watcher(port);
 }
 
 /* ---- sending ---- */
@@ -172,8 +187,10 @@ static void tx_collect(struct port *port)
 {
     struct port_buffer *buffer;
     uint32_t len;
-    while ((buffer = virtqueue_get(port->tx, &len)) != NULL)
+    while ((buffer = virtqueue_get(port->tx, &len)) != NULL) {
         list_add_tail(&port->unused, &buffer->node);
+        port->sending--;
+    }
 }
 
 static void tx_interrupt(struct virtqueue *vq, void *context)
@@ -183,7 +200,7 @@ static void tx_interrupt(struct virtqueue *vq, void *context)
     virtqueue_irq_disable(vq);
     tx_collect(port);
     spin_unlock(&port->lock, state);
-    wait_wake(&port->tx_wait, 1);
+    wait_wake(&port->tx_wait, UINT32_MAX);
 }
 
 /* ---- control messages from the device ---- */
@@ -199,6 +216,7 @@ static void set_connected(struct port *port, bool connected)
     if (was != connected) {
         wait_wake(&port->rx_wait, UINT32_MAX);
         wait_wake(&port->tx_wait, UINT32_MAX);
+        tell_watcher(port);
     }
 }
 
@@ -456,12 +474,62 @@ int port_write(struct port *port, const void *data, size_t size)
         error = virtqueue_add(port->tx, &out, 1, 0, buffer);
         if (error < 0)
             list_add_head(&port->unused, &buffer->node);
+        else
+            port->sending++;
         virtqueue_kick(port->tx);
         spin_unlock(&port->lock, state);
         done += piece;
     }
     mutex_unlock(&port->writer);
     return error < 0 ? error : (int)size;
+}
+
+static bool is_idle(void *context)
+{
+    struct port *port = context;
+    return port->sending == 0 || !port->connected || tx_dead(port);
+}
+
+int port_flush(struct port *port, uint64_t deadline)
+{
+    int error = 0;
+    for (;;) {
+        cpu_irq_state state = spin_lock(&port->lock);
+        tx_collect(port);
+        if (port->sending && !virtqueue_irq_enable(port->tx))
+            tx_collect(port);
+        bool done = port->sending == 0;
+        spin_unlock(&port->lock, state);
+        if (done || error)
+            return done ? 0 : error;
+        error = wait_until(&port->tx_wait, is_idle, port, deadline);
+        if (!error && (!port->connected || tx_dead(port)))
+            error = -EPIPE;
+    }
+}
+
+size_t port_waiting(struct port *port, bool *ended)
+{
+    size_t bytes = 0;
+    cpu_irq_state state = spin_lock(&port->lock);
+    *ended = port->ready.next == &port->hangup;
+    list_for_each(node, &port->ready)
+    {
+        if (node == &port->hangup)
+            break;
+        struct port_buffer *buffer = list_entry(node, struct port_buffer, node);
+        bytes += buffer->len - buffer->taken;
+    }
+    spin_unlock(&port->lock, state);
+    return bytes;
+}
+
+void port_watch(struct port *port, void (*call)(void *context), void *context)
+{
+    cpu_irq_state state = spin_lock(&port->lock);
+    port->watch = call;
+    port->watch_context = context;
+    spin_unlock(&port->lock, state);
 }
 
 /* ---- start ---- */

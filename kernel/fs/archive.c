@@ -107,7 +107,7 @@ static int add_member(const struct member *member, char type)
     int error = tree_make(member->path, kind, (mode_t)(member->mode & 0777), &node);
     if (error)
         return error;
-    node->modified = member->modified * 1000000000ull;
+    node->accessed = node->modified = node->changed = member->modified * 1000000000ull;
     if (kind == NODE_LINK) {
         size_t length = strlen(member->target) + 1;
         node->read_only = true;

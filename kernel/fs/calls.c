@@ -1,5 +1,4 @@
-/* System calls that take paths, and directories as open files. */
-#include <dirent.h>
+/* System calls that take paths. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -13,11 +12,6 @@
 
 static struct node *working; /* directory, with a reference; NULL: the root */
 
-static bool is_node_file(const struct file *file)
-{
-    return file->ops == &directory_ops || file->ops == &ram_file_ops;
-}
-
 /* Where relative paths of an *at() call start, with a reference; NULL and -errno in *ERROR. */
 static struct node *base_of(int fd, const char *path, int *error)
 {
@@ -26,6 +20,11 @@ static struct node *base_of(int fd, const char *path, int *error)
     if (!path) {
         *error = -EFAULT;
         return NULL;
+    }
+    if (tree_trim) {
+        mutex_lock(&tree_lock);
+        tree_trim();
+        mutex_unlock(&tree_lock);
     }
     if (*path == '/' || fd == AT_FDCWD) {
         mutex_lock(&tree_lock);
@@ -51,8 +50,15 @@ static struct node *base_of(int fd, const char *path, int *error)
 static long open_node(struct node *node, int flags)
 {
     int kept = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC | O_DIRECTORY);
+    int error = node->fs && node->fs->open ? node->fs->open(node, kept) : 0;
+    if (error) {
+        node_release(node);
+        return error;
+    }
     struct file *file = file_new(node->ops, node, kept);
     if (!file) {
+        if (node->fs && node->fs->close)
+            node->fs->close(node, kept);
         node_release(node);
         return -ENOMEM;
     }
@@ -71,6 +77,34 @@ static int may_open(const struct node *node, int flags)
     if (writes && node->read_only)
         return -EROFS;
     return 0;
+}
+
+/* With tree_lock held: a new node, in memory or where DIRECTORY lies. */
+static int make_node(struct node *directory, const char *name, enum node_kind kind, mode_t mode,
+                     const char *target, struct node **out)
+{
+    const struct fs_ops *fs = directory->fs;
+    if (fs) {
+        int error = fs->make ? fs->make(directory, name, kind, mode, target) : -EROFS;
+        return error ? error : fs->lookup(directory, name, NULL, out);
+    }
+    char *copy = NULL;
+    if (target && !(copy = kmalloc(strlen(target) + 1)))
+        return -ENOSPC;
+    *out = tree_add(directory, name, kind, mode);
+    if (!*out) {
+        kfree(copy);
+        return -ENOSPC;
+    }
+    (*out)->target = copy ? strcpy(copy, target) : NULL;
+    return 0;
+}
+
+static int truncate_node(struct node *node, uint64_t size)
+{
+    if (node->fs)
+        return node->fs->truncate ? node->fs->truncate(node, size) : -EROFS;
+    return ram_truncate(node, size);
 }
 
 static long open_at(int fd, const char *path, int flags, mode_t mode)
@@ -94,16 +128,18 @@ static long open_at(int fd, const char *path, int flags, mode_t mode)
         error = -ENOENT;
     else if (!error && path[strlen(path) - 1] == '/')
         error = -EISDIR;
-    else if (!error && !(node = tree_add(directory, name, NODE_FILE, mode & 0777)))
-        error = -ENOSPC;
+    else if (!error)
+        error = make_node(directory, name, NODE_FILE, mode & 0777, NULL, &node);
     if (!error)
         node_retain(node);
     mutex_unlock(&tree_lock);
     node_release(base);
     if (error)
         return error;
-    if ((flags & O_TRUNC) && node->kind == NODE_FILE)
-        ram_truncate(node, 0);
+    if ((flags & O_TRUNC) && node->kind == NODE_FILE && (error = truncate_node(node, 0))) {
+        node_release(node);
+        return error;
+    }
     return open_node(node, flags);
 }
 
@@ -156,9 +192,9 @@ static long stat_at(int fd, const char *path, struct stat *out, int flags)
     long error = find_at(fd, path, flags & AT_SYMLINK_NOFOLLOW ? TREE_NO_FOLLOW : 0, &node);
     if (error)
         return error;
-    node_stat(node, out);
+    error = node_stat(node, out);
     node_release(node);
-    return 0;
+    return error;
 }
 
 SYSCALL(stat)
@@ -218,29 +254,17 @@ static long make_at(int fd, const char *path, enum node_kind kind, mode_t mode, 
     char name[NAME_MAX + 1];
     struct node *directory, *node, *base;
     int error;
-    char *copy = NULL;
     if (target) {
         size_t length = strnlen(target, PATH_MAX);
         if (length == 0 || length == PATH_MAX)
             return length ? -ENAMETOOLONG : -ENOENT;
-        if (!(copy = kmalloc(length + 1)))
-            return -ENOSPC;
-        memcpy(copy, target, length + 1);
     }
-    if (!(base = base_of(fd, path, &error))) {
-        kfree(copy);
+    if (!(base = base_of(fd, path, &error)))
         return error;
-    }
     mutex_lock(&tree_lock);
     error = tree_walk(base, path, TREE_NO_FOLLOW, &directory, name, &node);
-    if (!error && node)
-        error = -EEXIST;
-    else if (!error && !(node = tree_add(directory, name, kind, mode)))
-        error = -ENOSPC;
     if (!error)
-        node->target = copy;
-    else
-        kfree(copy);
+        error = node ? -EEXIST : make_node(directory, name, kind, mode, target, &node);
     mutex_unlock(&tree_lock);
     node_release(base);
     return error;
@@ -266,6 +290,22 @@ SYSCALL(symlinkat)
     return make_at((int)b, (const char *)c, NODE_LINK, 0777, (const char *)a);
 }
 
+/* The root, "." and ".." cannot be removed; Linux has an answer for each. */
+static int refuse_dots(const char *path, bool directory_wanted)
+{
+    size_t end = strlen(path);
+    while (end && path[end - 1] == '/')
+        end--;
+    bool dot = end && path[end - 1] == '.';
+    bool two = dot && end > 1 && path[end - 2] == '.';
+    return !directory_wanted ? -EISDIR : two ? -ENOTEMPTY : dot ? -EINVAL : -EBUSY;
+}
+
+static bool is_mount(const struct node *node)
+{
+    return node->fs != node->parent->fs;
+}
+
 static long remove_at(int fd, const char *path, bool directory_wanted)
 {
     char name[NAME_MAX + 1];
@@ -278,13 +318,17 @@ static long remove_at(int fd, const char *path, bool directory_wanted)
     if (!error && !node)
         error = -ENOENT;
     else if (!error && !directory)
-        error = -EBUSY; /* the root, "." or ".." */
+        error = refuse_dots(path, directory_wanted);
     else if (!error && node->read_only)
         error = -EROFS;
     else if (!error && directory_wanted && node->kind != NODE_DIRECTORY)
         error = -ENOTDIR;
     else if (!error && !directory_wanted && node->kind == NODE_DIRECTORY)
         error = -EISDIR;
+    else if (!error && is_mount(node))
+        error = -EBUSY;
+    else if (!error && node->fs)
+        error = node->fs->remove ? node->fs->remove(node) : -EROFS;
     else if (!error && !list_empty(&node->children))
         error = -ENOTEMPTY;
     if (!error)
@@ -322,6 +366,10 @@ static int may_rename(struct node *node, struct node *directory, struct node *ol
 {
     if (node->read_only || (old && old->read_only))
         return -EROFS;
+    if (is_mount(node) || (old && is_mount(old)))
+        return -EBUSY;
+    if (node->fs != directory->fs)
+        return -EXDEV;
     if (node->kind == NODE_DIRECTORY && lies_in(directory, node))
         return -EINVAL;
     if (!old)
@@ -330,7 +378,7 @@ static int may_rename(struct node *node, struct node *directory, struct node *ol
         return -ENOTDIR;
     if (node->kind != NODE_DIRECTORY && old->kind == NODE_DIRECTORY)
         return -EISDIR;
-    return list_empty(&old->children) ? 0 : -ENOTEMPTY;
+    return old->fs || list_empty(&old->children) ? 0 : -ENOTEMPTY;
 }
 
 static long rename_at(int from_fd, const char *from, int to_fd, const char *to, bool keep)
@@ -353,7 +401,15 @@ static long rename_at(int from_fd, const char *from, int to_fd, const char *to, 
             error = -EEXIST;
         else if (!error && old != node)
             error = may_rename(node, new_directory, old);
-        if (!error && old != node) {
+        if (!error && old != node && node->fs) {
+            error = node->fs->move ? node->fs->move(node, new_directory, new_name, old) : -EROFS;
+            /* What the tree cannot keep under its new name is looked up again. */
+            if (!error && tree_move(node, new_directory, new_name))
+                tree_remove(node);
+            if (!error && old)
+                tree_remove(old);
+            error = error == FS_SAME ? 0 : error;
+        } else if (!error && old != node) {
             /* The name first: it is what can fail. */
             error = tree_move(node, new_directory, new_name);
             if (!error && old)
@@ -384,6 +440,49 @@ SYSCALL(renameat2)
     if (e & ~NO_REPLACE)
         return -EINVAL;
     return rename_at((int)a, (const char *)b, (int)c, (const char *)d, e & NO_REPLACE);
+}
+
+/* With tree_lock held. In memory a file has one name; Linux too answers EPERM on file systems that
+ * cannot link. */
+static int link_node(struct node *node, struct node *directory, const char *name)
+{
+    if (node->kind == NODE_DIRECTORY)
+        return -EPERM;
+    if (node->fs != directory->fs)
+        return -EXDEV;
+    return node->fs && node->fs->link ? node->fs->link(node, directory, name) : -EPERM;
+}
+
+static long link_at(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+    char name[NAME_MAX + 1];
+    struct node *node, *directory, *old, *base;
+    int error;
+    if (flags & ~AT_SYMLINK_FOLLOW)
+        return -EINVAL;
+    long found = find_at(from_fd, from, flags & AT_SYMLINK_FOLLOW ? 0 : TREE_NO_FOLLOW, &node);
+    if (found)
+        return found;
+    if ((base = base_of(to_fd, to, &error))) {
+        mutex_lock(&tree_lock);
+        error = tree_walk(base, to, TREE_NO_FOLLOW, &directory, name, &old);
+        if (!error)
+            error = old ? -EEXIST : link_node(node, directory, name);
+        mutex_unlock(&tree_lock);
+        node_release(base);
+    }
+    node_release(node);
+    return error;
+}
+
+SYSCALL(link)
+{
+    return link_at(AT_FDCWD, (const char *)a, AT_FDCWD, (const char *)b, 0);
+}
+
+SYSCALL(linkat)
+{
+    return link_at((int)a, (const char *)b, (int)c, (const char *)d, (int)e);
 }
 
 static long read_link(int fd, const char *path, char *buffer, size_t size)
@@ -469,7 +568,7 @@ SYSCALL(truncate)
     if (b < 0 || node->kind == NODE_DEVICE)
         error = -EINVAL;
     else
-        error = node->kind == NODE_DIRECTORY ? -EISDIR : ram_truncate(node, (uint64_t)b);
+        error = node->kind == NODE_DIRECTORY ? -EISDIR : truncate_node(node, (uint64_t)b);
     node_release(node);
     return error;
 }
@@ -496,12 +595,36 @@ SYSCALL(fallocate)
     long result = -EOPNOTSUPP;
     if (c < 0 || d <= 0 || __builtin_add_overflow(c, d, &end))
         result = -EINVAL;
-    else if (b == 0 && file->ops == &ram_file_ops && (file->flags & O_ACCMODE) != O_RDONLY) {
-        struct node *node = file->object;
-        result = (uint64_t)end > node->size ? ram_truncate(node, (uint64_t)end) : 0;
+    else if (b == 0 && file->ops->truncate && (file->flags & O_ACCMODE) != O_RDONLY) {
+        struct stat st = {0};
+        result = file->ops->stat(file, &st);
+        if (!result && end > st.st_size)
+            result = file->ops->truncate(file, end);
     }
     file_release(file);
     return result;
+}
+
+/* Hints: nothing here reads ahead or keeps what need not be kept, so there is nothing to heed. */
+SYSCALL(fadvise64)
+{
+    struct file *file = fd_get((int)a);
+    if (!file)
+        return -EBADF;
+    long result = !file->ops->seek ? -ESPIPE : d < 0 || d > 5 || c < 0 ? -EINVAL : 0;
+    file_release(file);
+    return result;
+}
+
+static int set_mode(struct node *node, mode_t mode)
+{
+    if (node->fs)
+        return node->fs->set_mode ? node->fs->set_mode(node, mode & 07777) : -EROFS;
+    if (node->read_only)
+        return -EROFS;
+    node->mode = mode & 07777;
+    node->changed = clock_realtime();
+    return 0;
 }
 
 static long change_mode(int fd, const char *path, mode_t mode)
@@ -510,10 +633,7 @@ static long change_mode(int fd, const char *path, mode_t mode)
     long error = find_at(fd, path, 0, &node);
     if (error)
         return error;
-    if (node->read_only)
-        error = -EROFS;
-    else
-        node->mode = mode & 07777;
+    error = set_mode(node, mode);
     node_release(node);
     return error;
 }
@@ -533,10 +653,9 @@ SYSCALL(fchmod)
     struct file *file = fd_get((int)a);
     if (!file)
         return -EBADF;
-    if (is_node_file(file) && !((struct node *)file->object)->read_only)
-        ((struct node *)file->object)->mode = (mode_t)b & 07777;
+    long result = file->ops->is_node ? set_mode(file->object, (mode_t)b) : 0;
     file_release(file);
-    return 0;
+    return result;
 }
 
 /* Everything belongs to the one user there is. */
@@ -560,14 +679,35 @@ SYSCALL(fchownat)
     return 0;
 }
 
-static void set_modified(struct node *node, const struct timespec *times)
+static void set_time(uint64_t *at, const struct timespec *time)
 {
-    if (node->read_only || (times && times[1].tv_nsec == UTIME_OMIT))
-        return;
-    if (!times || times[1].tv_nsec == UTIME_NOW)
-        node->modified = clock_realtime();
-    else if (times[1].tv_sec >= 0)
-        node->modified = (uint64_t)times[1].tv_sec * NS_PER_S + (uint64_t)times[1].tv_nsec;
+    if (time->tv_nsec == UTIME_NOW)
+        *at = clock_realtime();
+    else if (time->tv_nsec != UTIME_OMIT)
+        *at = (uint64_t)time->tv_sec * NS_PER_S + (uint64_t)time->tv_nsec;
+}
+
+static int set_times(struct node *node, const struct timespec *times)
+{
+    static const struct timespec now[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
+    if (!times)
+        times = now;
+    for (int i = 0; i < 2; i++) {
+        long ns = times[i].tv_nsec;
+        if (ns == UTIME_NOW || ns == UTIME_OMIT)
+            continue;
+        if (ns < 0 || ns >= (long)NS_PER_S || times[i].tv_sec < 0 ||
+            (uint64_t)times[i].tv_sec > UINT64_MAX / NS_PER_S - 1)
+            return -EINVAL;
+    }
+    if (node->fs)
+        return node->fs->set_times ? node->fs->set_times(node, times) : -EROFS;
+    if (node->read_only)
+        return -EROFS;
+    set_time(&node->accessed, &times[0]);
+    set_time(&node->modified, &times[1]);
+    node->changed = clock_realtime();
+    return 0;
 }
 
 SYSCALL(utimensat)
@@ -578,15 +718,14 @@ SYSCALL(utimensat)
         struct file *file = fd_get((int)a);
         if (!file)
             return -EBADF;
-        if (is_node_file(file))
-            set_modified(file->object, times);
+        long result = file->ops->is_node ? set_times(file->object, times) : -EINVAL;
         file_release(file);
-        return 0;
+        return result;
     }
     long error =
         find_at((int)a, (const char *)b, d & AT_SYMLINK_NOFOLLOW ? TREE_NO_FOLLOW : 0, &node);
     if (!error) {
-        set_modified(node, times);
+        error = set_times(node, times);
         node_release(node);
     }
     return error;
@@ -623,105 +762,4 @@ SYSCALL(fstatfs)
     file_release(file);
     fill_statfs((struct statfs *)b);
     return 0;
-}
-
-/* Directories. The position is the inode number of the last entry that was given out (numbers grow
- * in the order of the list); 0 and 1 stand before "." and "..". */
-struct kernel_dirent {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t length;
-    uint8_t type;
-    char name[];
-};
-
-/* Appends an entry; false: no room. */
-static bool put_entry(uint8_t *buffer, size_t size, size_t *used, const struct node *node,
-                      const char *name, off_t offset)
-{
-    static const uint8_t types[] = {DT_DIR, DT_REG, DT_LNK, DT_CHR};
-    size_t length = strlen(name) + 1;
-    size_t total = (offsetof(struct kernel_dirent, name) + length + 7) & ~(size_t)7;
-    if (total > size - *used)
-        return false;
-    struct kernel_dirent *entry = (struct kernel_dirent *)(buffer + *used);
-    entry->inode = node->inode;
-    entry->offset = offset;
-    entry->length = (uint16_t)total;
-    entry->type = types[node->kind];
-    memcpy(entry->name, name, length);
-    *used += total;
-    return true;
-}
-
-static ssize_t directory_getdents(struct file *file, void *buffer, size_t size)
-{
-    struct node *directory = file->object;
-    size_t used = 0;
-    bool room = true;
-    mutex_lock(&tree_lock);
-    struct node *parent = directory->parent ? directory->parent : directory;
-    if (file->offset == 0 && (room = put_entry(buffer, size, &used, directory, ".", 1)))
-        file->offset = 1;
-    if (file->offset == 1 && room && (room = put_entry(buffer, size, &used, parent, "..", 2)))
-        file->offset = 2;
-    if (file->offset >= 2)
-        list_for_each(entry, &directory->children)
-        {
-            struct node *node = list_entry(entry, struct node, sibling);
-            off_t position = (off_t)node->inode + 2;
-            if (position <= file->offset)
-                continue;
-            if (!(room = room && put_entry(buffer, size, &used, node, node->name, position)))
-                break;
-            file->offset = position;
-        }
-    mutex_unlock(&tree_lock);
-    return used || room ? (ssize_t)used : -EINVAL; /* the buffer holds not even one */
-}
-
-static ssize_t directory_read(struct file *file, const struct iovec *iov, int count, off_t offset)
-{
-    (void)file, (void)iov, (void)count, (void)offset;
-    return -EISDIR;
-}
-
-static off_t directory_seek(struct file *file, off_t offset, int whence)
-{
-    if (whence == SEEK_CUR && offset == 0)
-        return file->offset;
-    return whence == SEEK_SET && offset >= 0 ? offset : -EINVAL;
-}
-
-static int directory_stat(struct file *file, struct stat *out)
-{
-    node_stat(file->object, out);
-    return 0;
-}
-
-static void directory_release(struct file *file)
-{
-    node_release(file->object);
-}
-
-const struct file_ops directory_ops = {.name = "directory",
-                                       .read = directory_read,
-                                       .seek = directory_seek,
-                                       .stat = directory_stat,
-                                       .getdents = directory_getdents,
-                                       .release = directory_release};
-
-SYSCALL(getdents64)
-{
-    struct file *file = fd_get((int)a);
-    if (!file)
-        return -EBADF;
-    long result = -ENOTDIR;
-    if (file->ops->getdents) {
-        mutex_lock(&file->lock);
-        result = file->ops->getdents(file, (void *)b, (size_t)(unsigned)c);
-        mutex_unlock(&file->lock);
-    }
-    file_release(file);
-    return result;
 }

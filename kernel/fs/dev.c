@@ -52,8 +52,7 @@ static ssize_t random_read(struct file *file, const struct iovec *iov, int count
 
 static int device_stat(struct file *file, struct stat *out)
 {
-    node_stat(file->object, out);
-    return 0;
+    return node_stat(file->object, out);
 }
 
 static void device_release(struct file *file)

@@ -78,7 +78,7 @@ int ram_truncate(struct node *node, uint64_t size)
             memset(node->pages[keep - 1] + size % PAGE_SIZE, 0, PAGE_SIZE - size % PAGE_SIZE);
     }
     node->size = size;
-    node->modified = clock_realtime();
+    node_touch(node);
     mutex_unlock(&node->lock);
     return 0;
 }
@@ -135,7 +135,7 @@ static ssize_t ram_write(struct file *file, const struct iovec *iov, int count, 
     if (done) {
         if (at + done > node->size)
             node->size = at + done;
-        node->modified = clock_realtime();
+        node_touch(node);
     }
     mutex_unlock(&node->lock);
     if (offset < 0 && done)
@@ -154,14 +154,13 @@ static off_t ram_seek(struct file *file, off_t offset, int whence)
     default: return -EINVAL;
     }
     if (__builtin_add_overflow(base, offset, &result))
-        return -EOVERFLOW;
+        return -EINVAL; /* as Linux answers, though POSIX would have EOVERFLOW */
     return result < 0 ? -EINVAL : result;
 }
 
 static int ram_stat(struct file *file, struct stat *out)
 {
-    node_stat(file->object, out);
-    return 0;
+    return node_stat(file->object, out);
 }
 
 static int ram_file_truncate(struct file *file, off_t size)
@@ -175,6 +174,7 @@ static void ram_release(struct file *file)
 }
 
 const struct file_ops ram_file_ops = {.name = "file",
+                                      .is_node = true,
                                       .read = ram_read,
                                       .write = ram_write,
                                       .seek = ram_seek,

@@ -13,6 +13,7 @@ enum { BUCKETS = 256, LINKS_MAX = 40 };
 
 struct mutex tree_lock;
 struct node *tree_root;
+void (*tree_trim)(void);
 static struct list_node buckets[BUCKETS];
 static uint64_t last_inode = 1;
 
@@ -27,7 +28,7 @@ static struct list_node *bucket_of(const struct node *directory, const char *nam
     return bucket;
 }
 
-static struct node *child(struct node *directory, const char *name)
+struct node *tree_child(struct node *directory, const char *name)
 {
     struct list_node *bucket = bucket_of(directory, name);
     list_for_each(entry, bucket)
@@ -39,6 +40,19 @@ static struct node *child(struct node *directory, const char *name)
     return NULL;
 }
 
+/* 0, -ENOENT, or why the file system cannot tell. */
+static int child(struct node *directory, const char *name, struct node **out)
+{
+    *out = tree_child(directory, name);
+    if (directory->fs && !(*out && (*out)->fs != directory->fs)) {
+        int error = directory->fs->lookup(directory, name, *out, out);
+        if (error)
+            *out = NULL;
+        return error;
+    }
+    return *out ? 0 : -ENOENT;
+}
+
 void node_retain(struct node *node)
 {
     __atomic_add_fetch(&node->references, 1, __ATOMIC_RELAXED);
@@ -48,10 +62,17 @@ void node_release(struct node *node)
 {
     if (__atomic_sub_fetch(&node->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
+    if (node->fs && node->fs->release)
+        node->fs->release(node);
     ram_free(node);
     kfree(node->target);
     kfree(node->name);
     kfree(node);
+}
+
+void node_touch(struct node *node)
+{
+    node->modified = node->changed = clock_realtime();
 }
 
 static struct node *node_new(const char *name, enum node_kind kind, mode_t mode)
@@ -67,7 +88,8 @@ static struct node *node_new(const char *name, enum node_kind kind, mode_t mode)
     node->mode = mode & 07777;
     node->inode = __atomic_add_fetch(&last_inode, 1, __ATOMIC_RELAXED);
     node->references = 1;
-    node->modified = clock_realtime();
+    node_touch(node);
+    node->accessed = node->modified;
     node->ops = kind == NODE_DIRECTORY ? &directory_ops : &ram_file_ops;
     list_init(&node->children);
     list_init(&node->sibling);
@@ -80,7 +102,7 @@ static void link_in(struct node *node, struct node *directory)
     node->parent = directory;
     list_add_tail(&directory->children, &node->sibling);
     list_add_head(bucket_of(directory, node->name), &node->bucket);
-    directory->modified = clock_realtime();
+    node_touch(directory);
 }
 
 struct node *tree_add(struct node *directory, const char *name, enum node_kind kind, mode_t mode)
@@ -93,7 +115,7 @@ struct node *tree_add(struct node *directory, const char *name, enum node_kind k
 
 static void link_out(struct node *node)
 {
-    node->parent->modified = clock_realtime();
+    node_touch(node->parent);
     node->parent = NULL;
     list_remove(&node->sibling);
     list_remove(&node->bucket);
@@ -171,9 +193,9 @@ static int walk(struct node *at, const char *path, unsigned flags, unsigned link
         memcpy(name, component, length);
         name[length] = '\0';
         *directory = at;
-        *out = child(at, name);
-        if (!*out)
-            return last ? 0 : -ENOENT;
+        int error = child(at, name, out);
+        if (error)
+            return error == -ENOENT && last ? 0 : error;
         /* A slash behind the last name asks for what the link points to. */
         if ((*out)->kind == NODE_LINK && (!last || *path == '/' || !(flags & TREE_NO_FOLLOW))) {
             if (links == 0)
@@ -181,7 +203,7 @@ static int walk(struct node *at, const char *path, unsigned flags, unsigned link
             char *rest = expand((*out)->target, path);
             if (!rest)
                 return -ENAMETOOLONG;
-            int error = walk(at, rest, flags, links - 1, directory, name, out);
+            error = walk(at, rest, flags, links - 1, directory, name, out);
             kfree(rest);
             return error;
         }
@@ -236,7 +258,7 @@ int tree_make(const char *path, enum node_kind kind, mode_t mode, struct node **
         name[length] = '\0';
         length = next_component(&path, &component);
         bool last = length == 0;
-        struct node *found = child(at, name);
+        struct node *found = tree_child(at, name);
         if (at->kind != NODE_DIRECTORY)
             error = -ENOTDIR;
         else if (found && last && kind != NODE_DIRECTORY)
@@ -285,10 +307,16 @@ out:
     return result;
 }
 
-void node_stat(struct node *node, struct stat *out)
+static struct timespec time_of(uint64_t ns)
+{
+    return (struct timespec){(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
+}
+
+int node_stat(struct node *node, struct stat *out)
 {
     static const mode_t types[] = {S_IFDIR, S_IFREG, S_IFLNK, S_IFCHR};
-    uint64_t seconds = node->modified / NS_PER_S, rest = node->modified % NS_PER_S;
+    if (node->fs && node->fs->stat)
+        return node->fs->stat(node, out);
     memset(out, 0, sizeof *out);
     out->st_dev = 1;
     out->st_ino = node->inode;
@@ -298,7 +326,10 @@ void node_stat(struct node *node, struct stat *out)
     out->st_size = node->kind == NODE_LINK ? (off_t)strlen(node->target) : (off_t)node->size;
     out->st_blksize = (blksize_t)PAGE_SIZE;
     out->st_blocks = (blkcnt_t)((node->size + 511) / 512);
-    out->st_atim = out->st_mtim = out->st_ctim = (struct timespec){(time_t)seconds, (long)rest};
+    out->st_atim = time_of(node->accessed);
+    out->st_mtim = time_of(node->modified);
+    out->st_ctim = time_of(node->changed);
+    return 0;
 }
 
 static int tree_init(void)

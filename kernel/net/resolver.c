@@ -62,8 +62,7 @@ static off_t resolver_seek(struct file *file, off_t offset, int whence)
 
 static int resolver_stat(struct file *file, struct stat *out)
 {
-    node_stat(file->object, out);
-    return 0;
+    return node_stat(file->object, out);
 }
 
 static void resolver_release(struct file *file)

@@ -13,6 +13,7 @@ struct iovec;
 struct file;
 struct file_ops {
     const char *name;
+    bool is_node; /* its object is a struct node (fs/tree.h) */
     /* Bytes moved or -errno. Streams (ops without seek) always get OFFSET -1 and no lock is held.
      * Files with seek get the position: that of pread() and pwrite(), or file->offset, which the
      * caller advances by the result, holding file->lock meanwhile. A write at -1 there appends
@@ -23,6 +24,7 @@ struct file_ops {
     off_t (*seek)(struct file *file, off_t offset, int whence);
     int (*stat)(struct file *file, struct stat *out);
     int (*truncate)(struct file *file, off_t size);
+    int (*sync)(struct file *file, bool data_only); /* NULL: nothing is ever under way */
     int (*ioctl)(struct file *file, unsigned long request, unsigned long argument);
     ssize_t (*getdents)(struct file *file, void *buffer, size_t size);
     /* POLL* bits that hold now. Changes are announced by file_notify(file). */

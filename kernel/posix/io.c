@@ -239,24 +239,25 @@ SYSCALL(sendfile)
     return result;
 }
 
-/* Files here live in memory: they are as safe as they will get. */
-static long sync_file(int fd)
+/* Files in memory are as safe as they will get; others know what to do. */
+static long sync_file(int fd, bool data_only)
 {
     struct file *file = fd_get(fd);
     if (!file)
         return -EBADF;
+    long result = file->ops->sync ? file->ops->sync(file, data_only) : 0;
     file_release(file);
-    return 0;
+    return result;
 }
 
 SYSCALL(fsync)
 {
-    return sync_file((int)a);
+    return sync_file((int)a, false);
 }
 
 SYSCALL(fdatasync)
 {
-    return sync_file((int)a);
+    return sync_file((int)a, true);
 }
 
 SYSCALL(sync)
