@@ -118,6 +118,40 @@ struct wasm_load_options {
 struct wasm_module *wasm_module_load(const uint8_t *bytes, size_t len,
                                      const struct wasm_load_options *options,
                                      struct wasm_error *err);
+/* Modules compiled ahead of time: files of the form docs/aot.md describes. The engine signs and
+ * checks nothing: who loads one has to have checked its signature and the hash of its module first
+ * (kernel/extend/signature.h), as its code is run as it stands. */
+#define WASM_COMPILED_KEY_ID 8u /* a file ends with the id of a key, 0 when it is not signed … */
+#define WASM_COMPILED_SIGNATURE                                                                    \
+    64u /* … and a signature of all that stands before the signature                             \
+         */
+struct wasm_compiled {
+    uint32_t format, machine;
+    uint64_t features; /* of the CPU, that it needs: a bit each, named by wasm_feature_name() */
+    uint8_t compiler[16], abi[16]; /* of the engine that made it */
+    uint8_t module_hash[32];       /* as given to wasm_module_save() */
+    const uint8_t *module;         /* the .wasm within the file */
+    size_t module_len, code_len;
+    const uint8_t *key_id, *signature;
+    size_t signed_len; /* bytes that the signature is of, from the start */
+};
+bool wasm_is_compiled(const uint8_t *bytes, size_t len); /* by its first bytes */
+/* Reads the header; *out refers to BYTES. */
+bool wasm_compiled_open(const uint8_t *bytes, size_t len, struct wasm_compiled *out,
+                        struct wasm_error *err);
+/* Made by this version of the engine, for a CPU like this one? */
+bool wasm_compiled_fits(const struct wasm_compiled *file, struct wasm_error *err);
+const char *wasm_feature_name(unsigned bit); /* NULL: no such bit */
+/* Loads without compiling: the module in the file is decoded and validated but for its functions'
+ * bodies. BYTES may be freed afterwards. */
+struct wasm_module *wasm_module_load_compiled(const uint8_t *bytes, size_t len,
+                                              const struct wasm_load_options *options,
+                                              struct wasm_error *err);
+/* MODULE as such a file, not signed; MODULE_HASH, 32 bytes, is written into it. NULL: out of
+ * memory. Freed by wasm_host_free(). */
+uint8_t *wasm_module_save(const struct wasm_module *module, const uint8_t *module_hash,
+                          size_t *len);
+
 /* false in an engine built without the compiler: wasm_module_load() then always refuses. */
 bool wasm_has_compiler(void);
 void wasm_module_retain(struct wasm_module *module);

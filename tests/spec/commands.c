@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "spec.h"
 
 struct named {
@@ -169,6 +170,23 @@ static uint8_t *read_module(struct script *s, const char *file, size_t *size)
     return data;
 }
 
+bool spec_through_files;
+
+static struct wasm_module *load_module(struct script *s, const uint8_t *bytes, size_t size,
+                                       struct wasm_error *err)
+{
+    static const uint8_t no_hash[32];
+    struct wasm_module *module = wasm_module_load(bytes, size, s->load, err);
+    if (!module || !spec_through_files)
+        return module;
+    size_t saved_size = 0;
+    uint8_t *saved = wasm_module_save(module, no_hash, &saved_size);
+    wasm_module_release(module);
+    module = wasm_module_load_compiled(saved, saved_size, NULL, err);
+    wasm_host_free(saved);
+    return module;
+}
+
 /* Loads and instantiates; *err says at which of the two it failed. */
 static struct wasm_instance *instantiate(struct script *s, const cJSON *command,
                                          struct wasm_error *err, bool *loaded)
@@ -182,7 +200,7 @@ static struct wasm_instance *instantiate(struct script *s, const cJSON *command,
         snprintf(err->message, sizeof(err->message), "cannot read the module");
         return NULL;
     }
-    struct wasm_module *module = wasm_module_load(bytes, size, s->load, err);
+    struct wasm_module *module = load_module(s, bytes, size, err);
     free(bytes);
     if (!module)
         return NULL;

@@ -2,7 +2,8 @@
  * folder that tests/spec/exclusions does not name, one TAP line with its assertions. A file runs in
  * a process of its own, so one that crashes or hangs is one failure.
  *
- *   spec [--passes LIST] [--cpu LEVEL] [--exclusions FILE] [--suite DIR] [file.wast …]
+ *   spec [--passes LIST] [--cpu LEVEL] [--through qwo] [--exclusions FILE] [--suite DIR] [file.wast
+ * …]
  *
  * The suite's folder: --suite, else the environment variable WASM_TESTSUITE. */
 #define _GNU_SOURCE
@@ -203,6 +204,8 @@ int main(int argc, char **argv)
             load.passes = argv[i + 1];
         } else if (!strcmp(argv[i], "--cpu")) {
             load.cpu = argv[i + 1];
+        } else if (!strcmp(argv[i], "--through") && !strcmp(argv[i + 1], "qwo")) {
+            spec_through_files = true;
         } else if (!strcmp(argv[i], "--suite")) {
             suite = suite ? suite : argv[i + 1];
         } else if (!strcmp(argv[i], "--exclusions")) {

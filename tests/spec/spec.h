@@ -16,6 +16,9 @@ struct spec_counts {
     unsigned early;   /* of the passed: malformed modules rejected as invalid */
 };
 
+/* Save every module as a .qwo file and run what loading that gives. */
+extern bool spec_through_files;
+
 /* Executes every command; DIRECTORY holds the modules. Failures go to LOG as "# line N: …". */
 void spec_run(const cJSON *document, const char *directory, const struct wasm_load_options *load,
               FILE *log, struct spec_counts *counts);

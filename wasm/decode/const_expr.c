@@ -1,5 +1,4 @@
 /* Constant expressions: initial values of globals, offsets and items of segments (spec 3.3.10). */
-#include "decode/body.h"
 #include "decode/sections.h"
 
 #include <string.h>
@@ -85,10 +84,10 @@ static bool read_constant(struct module_decoder *d, uint8_t opcode, uint32_t off
         init->type = info->globals[init->index].type;
         return true;
     default:
-        if (!opcodes[opcode].handler)
+        if (!opcode_name(opcode))
             return reader_fail_at(r, WASM_ERR_MALFORMED, offset, "illegal opcode 0x%02x", opcode);
         return reader_fail_at(r, WASM_ERR_INVALID, offset, "constant expression required, found %s",
-                              opcodes[opcode].name);
+                              opcode_name(opcode));
     }
 }
 

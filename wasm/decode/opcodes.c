@@ -243,3 +243,8 @@ const struct opcode opcodes_fc[OPCODES_FC_COUNT] = {
     [17] = HELPER("table.fill", op_table_fill, table_fill),
 };
 /* clang-format on */
+
+const char *opcode_name(uint8_t opcode)
+{
+    return opcodes[opcode].handler ? opcodes[opcode].name : NULL;
+}

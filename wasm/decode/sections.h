@@ -46,6 +46,8 @@ void info_declare(struct module_info *info, uint32_t func);
 /* The name section; errors in it are ignored, as the specification asks. */
 void decode_names(struct module_decoder *d, const uint8_t *bytes, size_t size);
 
+/* NULL: no such instruction. */
+const char *opcode_name(uint8_t opcode);
 const char *wasm_type_name(uint8_t type);
 enum ir_type ir_type_of(uint8_t wasm_type);
 

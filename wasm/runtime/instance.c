@@ -234,6 +234,8 @@ struct wasm_instance *wasm_instance_new(struct wasm_module *module,
     if (!err)
         err = &local;
     memset(err, 0, sizeof(*err));
+    if (!module_features_present(module->features, err))
+        return NULL;
     struct instance *in = array_new(1, sizeof(*in));
     struct wasm_store *store = store_new();
     if (!in || !store) {

@@ -56,6 +56,22 @@ struct wasm_module *module_new(const uint8_t *bytes, size_t len,
     return m;
 }
 
+bool module_features_present(uint64_t features, struct wasm_error *err)
+{
+    struct target_features here;
+    target_detect(&here);
+    uint64_t missing = features & ~target_features_bits(&here);
+    if (!missing)
+        return true;
+    unsigned bit = (unsigned)__builtin_ctzll(missing);
+    const char *name = target_feature_name(bit);
+    if (name)
+        error_set(err, WASM_ERR_FEATURE, 0, "missing CPU feature: %s", name);
+    else
+        error_set(err, WASM_ERR_FEATURE, 0, "missing CPU feature: bit %u, unknown here", bit);
+    return false;
+}
+
 /* The numbers of types belong to this process: filled in before the code becomes executable. */
 static void fill_typerefs(void *context, uint8_t *bytes, uintptr_t address)
 {

@@ -52,6 +52,8 @@ struct wasm_module *module_new(const uint8_t *bytes, size_t len,
 bool module_publish(struct wasm_module *module, struct code_buffer *code,
                     const struct code_thunks *thunks, uint32_t exit_stub);
 void module_destroy(struct wasm_module *module);
+/* Has this CPU these features? If not, *err names the first that is missing. */
+bool module_features_present(uint64_t features, struct wasm_error *err);
 
 /* Canonical type numbers (types.c): equal signatures get equal numbers, process-wide. 0: out of
  * memory. Counted; release with the same signature. */
