@@ -445,7 +445,29 @@ static bool remove_superfluous(struct ssa *s)
     return true;
 }
 
+/* What a huge function needed is not kept while the rest of the compiler works on it. */
+static void trim(struct ssa *s)
+{
+    enum { LARGE = 1 << 16 };
+#define TRIM(array, capacity)                                                                      \
+    if (s->capacity > LARGE) {                                                                     \
+        wasm_host_free(s->array);                                                                  \
+        s->array = NULL;                                                                           \
+        s->capacity = 0;                                                                           \
+    }
+    TRIM(defs, def_capacity)
+    TRIM(blocks, block_capacity)
+    TRIM(incomplete, incomplete_capacity)
+    TRIM(frames, frame_capacity)
+    TRIM(values, value_capacity)
+    TRIM(phis, phi_capacity)
+    TRIM(users, users_capacity)
+#undef TRIM
+}
+
 bool ssa_finish(struct ssa *s)
 {
-    return !s->f->failed && !s->exhausted && remove_superfluous(s) && ir_resolve(s->f);
+    bool good = !s->f->failed && !s->exhausted && remove_superfluous(s) && ir_resolve(s->f);
+    trim(s);
+    return good;
 }

@@ -7,6 +7,7 @@
 
 /* Numbers stay below this so that sums of two of them fit 32 bits. */
 #define MAX_ENTRIES 0x40000000u
+#define LARGE       ((size_t)1 << 20)
 
 /* Doubles CAPACITY until it holds NEEDED entries. STATIC_ENTRY, if the array still is that one, is
  * copied instead of reallocated. */
@@ -18,8 +19,9 @@ static bool grow(struct ir_func *f, void **array, uint32_t *capacity, uint64_t n
     if (f->failed || needed > MAX_ENTRIES)
         goto failed;
     uint64_t fresh = *capacity > first ? *capacity : first;
+    /* What is large grows slowly: for the time of the growth there may be two of it. */
     while (fresh < needed)
-        fresh *= 2;
+        fresh += fresh * entry_size > LARGE ? fresh / 2 : fresh;
     bool is_static = static_entry && *array == static_entry;
     void *bigger = wasm_host_realloc(is_static ? NULL : *array, (size_t)fresh * entry_size);
     if (!bigger)
@@ -56,6 +58,16 @@ void ir_func_reset(struct ir_func *f)
     f->pool_count = 0;
     f->order_count = 0;
     f->failed = false;
+}
+
+void ir_func_drop(struct ir_func *f)
+{
+    if ((size_t)f->ins_capacity * sizeof *f->ins <= LARGE)
+        return;
+    const struct ir_module *module = f->module;
+    uint32_t index = f->index;
+    ir_func_free(f);
+    ir_func_init(f, module, index);
 }
 
 void ir_func_free(struct ir_func *f)

@@ -244,6 +244,7 @@ struct ir_func {
  * struct ir_func must not be copied or moved. */
 void ir_func_init(struct ir_func *f, const struct ir_module *module, uint32_t index);
 void ir_func_reset(struct ir_func *f); /* empty, memory kept for the next function */
+void ir_func_drop(struct ir_func *f);  /* the same, a lot of memory given back */
 void ir_func_free(struct ir_func *f);
 ir_block_ref ir_block_new(struct ir_func *f); /* the first one is 0, the entry */
 /* Adds PRED to BLOCK's predecessors; the caller sees to it that it stands there only once and

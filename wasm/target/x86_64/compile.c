@@ -13,7 +13,9 @@ void mir_fail(struct target_compiler *c)
 void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64_t need,
                size_t entry)
 {
-    uint64_t fresh = *capacity ? (uint64_t)*capacity * 2 : 64;
+    /* What is large grows slowly: for the time of the growth there may be two of it. */
+    uint64_t step = *capacity * (uint64_t)entry > LARGE ? *capacity / 2 : *capacity;
+    uint64_t fresh = *capacity ? *capacity + step : 64;
     if (fresh < need)
         fresh = need;
     void *bigger = NULL;
@@ -49,7 +51,6 @@ void target_compiler_free(struct target_compiler *c)
     FREE(bounds);
     FREE(order);
     FREE(place);
-    FREE(group);
     FREE(groups);
     FREE(ins);
     FREE(blocks);
@@ -59,7 +60,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(bases);
     FREE(live);
     FREE(live_place);
-    FREE(use_nodes);
+    FREE(rows);
     FREE(uses);
     FREE(ranges);
     FREE(intervals);
@@ -69,7 +70,6 @@ void target_compiler_free(struct target_compiler *c)
     FREE(defs);
     FREE(stamps);
     FREE(reach);
-    FREE(sort);
     FREE(moves);
     FREE(block_of);
     FREE(labels);
@@ -88,16 +88,82 @@ void target_compiler_free(struct target_compiler *c)
     wasm_host_free(c);
 }
 
+/* Memory of a huge function goes back when the stage that needed it is over. */
+static void after_selection(struct target_compiler *c)
+{
+    vec_drop(c->values);
+    vec_drop(c->counts);
+    vec_drop(c->effects);
+    vec_drop(c->folded);
+    vec_drop(c->order);
+    vec_drop(c->place);
+    vec_drop(c->groups);
+    ir_func_drop(c->f);
+}
+
+static void after_liveness(struct target_compiler *c)
+{
+    vec_drop(c->rows);
+    vec_drop(c->stamps);
+}
+
+static void after_allocation(struct target_compiler *c)
+{
+    vec_drop(c->uses);
+    vec_drop(c->ranges);
+    vec_drop(c->clobbers);
+    vec_drop(c->heap);
+}
+
+static void after_resolution(struct target_compiler *c)
+{
+    vec_drop(c->live);
+    vec_drop(c->live_place);
+    vec_drop(c->work);
+    vec_drop(c->reach);
+    vec_drop(c->defs);
+}
+
+static void after_emission(struct target_compiler *c)
+{
+    vec_drop(c->ins);
+    vec_drop(c->blocks);
+    vec_drop(c->targets);
+    vec_drop(c->args);
+    vec_drop(c->vregs);
+    vec_drop(c->intervals);
+    vec_drop(c->moves);
+    vec_drop(c->block_of);
+    vec_drop(c->labels);
+    vec_drop(c->forward);
+    vec_drop(c->readers);
+    vec_drop(c->writers);
+    vec_drop(c->pool);
+    vec_drop(c->pool_uses);
+    vec_drop(c->stubs);
+    vec_drop(c->fixups);
+    for (unsigned r = 0; r < REG_COUNT; r++)
+        vec_drop(c->fixed[r]);
+}
+
 bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_buffer *out,
                     struct code_func *where)
 {
+    static bool (*const stages[])(struct target_compiler *) = {select_function, live_build,
+                                                               regalloc_run, resolve_run};
+    static void (*const after[])(struct target_compiler *) = {after_selection, after_liveness,
+                                                              after_allocation, after_resolution};
     c->f = f;
     c->out = out;
     c->failed = false;
-    if (!ir_split_edges(f))
-        return false;
-    return select_function(c) && live_build(c) && regalloc_run(c) && resolve_run(c) &&
-           emit_function(c, where);
+    bool good = ir_split_edges(f);
+    for (unsigned k = 0; k < sizeof stages / sizeof *stages && good; k++) {
+        good = stages[k](c);
+        after[k](c);
+    }
+    good = good && emit_function(c, where);
+    after_emission(c);
+    return good;
 }
 
 void target_patch(struct code_buffer *code, const struct code_func *funcs, uint32_t import_count)

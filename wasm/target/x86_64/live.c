@@ -64,9 +64,8 @@ static void scan_defs(struct target_compiler *c)
     uint32_t written[REG_COUNT] = {0};
     for (uint32_t b = 0; b < c->blocks.count; b++) {
         const struct mblock *block = &c->blocks.data[b];
-        for (ir_ref r = c->f->blocks[block->ir].first; r && c->f->ins[r].op == IR_PHI;
-             r = c->f->ins[r].next)
-            define(c, c->values.data[r], 2 * block->first);
+        for (uint32_t k = 0; k < block->own_count; k++)
+            define(c, c->targets.data[block->own + k], 2 * block->first);
         for (uint32_t i = block->first; i < block->end; i++) {
             const struct mins *m = &c->ins.data[i];
             const struct mop_info *info = &mop_info[m->op];
@@ -133,13 +132,16 @@ static void use_add(struct target_compiler *c, mreg r, uint32_t pos, unsigned ki
     struct vreg *v = vreg_at(c, r);
     if (v->constant)
         return;
-    struct use use = {.pos = pos,
-                      .kind = (uint8_t)kind,
-                      .hint = (uint8_t)hint,
-                      .depth = (uint16_t)depth,
-                      .next = v->uses};
-    if (vec_push(c, c->use_nodes, use))
-        v->uses = c->use_nodes.count - 1;
+    if (c->counting) {
+        v->uses++;
+        return;
+    }
+    c->uses.data[--v->uses] = (struct use){
+        .pos = pos,
+        .kind = (uint8_t)kind,
+        .hint = (uint8_t)hint,
+        .depth = (uint16_t)depth,
+    };
 }
 
 static bool has_args(const struct mins *m)
@@ -188,7 +190,7 @@ static void uses_of(struct target_compiler *c, uint32_t i, unsigned depth)
         use_add(c, m->dst, pos, USE_REG, 0, depth);
 }
 
-static void scan_uses(struct target_compiler *c)
+static void walk_uses(struct target_compiler *c)
 {
     for (uint32_t b = c->blocks.count; b-- > 0;) {
         const struct mblock *block = &c->blocks.data[b];
@@ -197,6 +199,8 @@ static void scan_uses(struct target_compiler *c)
             if (vreg_at(c, arg->value)->constant)
                 continue;
             use_add(c, arg->value, 2 * block->end, USE_NONE, 0, block->depth);
+            if (!c->counting)
+                continue;
             mreg a = phi_leader(c, arg->value), p = phi_leader(c, arg->where);
             if (a != p) {
                 vreg_at(c, a)->phi_group = p;
@@ -206,6 +210,24 @@ static void scan_uses(struct target_compiler *c)
         for (uint32_t i = block->end; i-- > block->first;)
             uses_of(c, i, block->depth);
     }
+}
+
+/* The uses of each register side by side, in order: counted first, then put down from the end. */
+static bool scan_uses(struct target_compiler *c)
+{
+    c->counting = true;
+    walk_uses(c);
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < c->vregs.count; i++) {
+        total += c->vregs.data[i].uses;
+        c->vregs.data[i].uses = (uint32_t)total;
+    }
+    if (!vec_reserve(c, c->uses, total))
+        return false;
+    c->uses.count = (uint32_t)total;
+    c->counting = false;
+    walk_uses(c);
+    return true;
 }
 
 static void sort_u32(uint32_t *a, uint32_t n)
@@ -248,7 +270,7 @@ static void range_add(struct target_compiler *c, uint32_t first, uint32_t from, 
     vec_push(c, c->ranges, range);
 }
 
-/* Finds where R lives; adds (block, R) to c->sort for each block at whose start it is live. */
+/* Finds where R lives; adds to c->rows the blocks at whose start it is live. */
 static void live_one(struct target_compiler *c, mreg r)
 {
     struct vreg *v = vreg_at(c, r);
@@ -256,10 +278,11 @@ static void live_one(struct target_compiler *c, mreg r)
     if (v->start / 2 < c->ins.count)
         def_block = c->block_of.data[v->start / 2];
     uint32_t def_end = v->start + 1;
-    uint32_t use_first = c->uses.count;
+    uint32_t use_first = v->uses, use_end = v->uses, n = r - FIRST_VREG + 1;
+    uint32_t limit = n < c->vregs.count ? c->vregs.data[n].uses : c->uses.count;
     c->work.count = 0;
-    for (uint32_t u = v->uses; u; u = c->use_nodes.data[u].next) {
-        struct use use = c->use_nodes.data[u];
+    for (uint32_t u = use_first; u < limit; u++) {
+        struct use use = c->uses.data[u];
         bool at_end = use.kind == USE_NONE && !(use.pos & 1);
         uint32_t b = c->block_of.data[at_end ? use.pos / 2 - 1 : use.pos / 2];
         uint32_t reach = at_end ? use.pos : use.pos + 1;
@@ -274,7 +297,7 @@ static void live_one(struct target_compiler *c, mreg r)
             use.pos--;
         }
         if (use.kind != USE_NONE)
-            vec_push(c, c->uses, use);
+            c->uses.data[use_end++] = use;
     }
     for (uint32_t k = 0; k < c->work.count && !c->failed; k++) {
         const struct mblock *block = &c->blocks.data[c->work.data[k]];
@@ -292,11 +315,12 @@ static void live_one(struct target_compiler *c, mreg r)
     sort_u32(c->work.data, c->work.count);
     uint32_t range_first = c->ranges.count;
     range_add(c, range_first, v->start, def_end);
+    vec_push(c, c->rows, c->work.count);
     for (uint32_t k = 0; k < c->work.count; k++) {
         uint32_t b = c->work.data[k];
         range_add(c, range_first, 2 * c->blocks.data[b].first, c->reach.data[b]);
         c->blocks.data[b].live_count++;
-        vec_push(c, c->sort, (uint64_t)b << 32 | r);
+        vec_push(c, c->rows, b);
     }
     if (c->failed)
         return;
@@ -308,7 +332,7 @@ static void live_one(struct target_compiler *c, mreg r)
         .range = range_first,
         .range_end = c->ranges.count,
         .use = use_first,
-        .use_end = c->uses.count,
+        .use_end = use_end,
     };
     if (vec_push(c, c->intervals, it))
         v->interval = c->intervals.count - 1;
@@ -316,8 +340,8 @@ static void live_one(struct target_compiler *c, mreg r)
 
 bool live_build(struct target_compiler *c)
 {
-    c->live.count = c->use_nodes.count = c->uses.count = c->ranges.count = 0;
-    c->intervals.count = c->clobbers.count = c->defs.count = c->sort.count = 0;
+    c->live.count = c->uses.count = c->ranges.count = c->rows.count = 0;
+    c->intervals.count = c->clobbers.count = c->defs.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->fixed[r].count = 0;
     uint32_t blocks = c->blocks.count;
@@ -325,21 +349,19 @@ bool live_build(struct target_compiler *c)
         !vec_reserve(c, c->stamps, blocks) || !vec_reserve(c, c->reach, blocks))
         return false;
     memset(c->stamps.data, 0, blocks * sizeof *c->stamps.data);
-    /* Entry 0 of these means none. */
-    struct use no_use = {0};
+    /* Entry 0 means none. */
     struct interval no_interval = {0};
-    vec_push(c, c->use_nodes, no_use);
     vec_push(c, c->intervals, no_interval);
     for (uint32_t i = 0; i < c->vregs.count; i++) {
         struct vreg *v = &c->vregs.data[i];
-        v->start = UINT32_MAX;
+        if (!v->constant)
+            v->start = UINT32_MAX;
         if (v->incoming)
             define(c, FIRST_VREG + i, 0);
     }
     scan_defs(c);
-    if (c->failed)
+    if (c->failed || !scan_uses(c))
         return false;
-    scan_uses(c);
     for (uint32_t i = 0; i < c->defs.count && !c->failed; i++)
         live_one(c, c->defs.data[i]);
     if (c->failed)
@@ -354,9 +376,11 @@ bool live_build(struct target_compiler *c)
     if (!vec_reserve(c, c->live, total) || !vec_reserve(c, c->live_place, total))
         return false;
     c->live.count = total;
-    for (uint32_t i = 0; i < c->sort.count; i++) {
-        struct mblock *b = &c->blocks.data[c->sort.data[i] >> 32];
-        c->live.data[b->live + b->live_count++] = (uint32_t)c->sort.data[i];
-    }
+    const uint32_t *row = c->rows.data;
+    for (uint32_t i = 0; i < c->defs.count; i++)
+        for (uint32_t k = *row++; k; k--) {
+            struct mblock *b = &c->blocks.data[*row++];
+            c->live.data[b->live + b->live_count++] = c->defs.data[i];
+        }
     return true;
 }

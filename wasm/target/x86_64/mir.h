@@ -10,6 +10,7 @@
 #ifndef QUINCE_X86_MIR_H
 #define QUINCE_X86_MIR_H
 
+#include "host.h"
 #include "target/x86_64/encode.h"
 
 /* Registers: 0 none, 1…16 general purpose, 17…32 xmm, from FIRST_VREG on virtual ones. r14, r15,
@@ -154,21 +155,21 @@ enum {
     MI_LOCK = 32,    /* with a lock prefix */
 };
 
+/* Kept small: a function of a megabyte has several hundred thousand. */
 struct mins {
-    uint16_t op;
+    uint8_t op;
     uint8_t size; /* of the operation in bytes */
     uint8_t sub;
     uint8_t form, flags, scale;
+    uint16_t count; /* of margs */
     mreg dst, a, b;
     mreg base, index;
     int32_t disp;
-    union {
-        uint64_t imm; /* B_POOL: number of the pool entry */
-        uint32_t func;
-    };
-    uint32_t list, count; /* range of margs; SSE: the opcode; FUNC: the table */
+    uint64_t imm;  /* B_POOL: number of the pool entry */
+    uint32_t list; /* first of margs; SSE: the opcode; FUNC: the table */
     uint32_t pos;
 };
+_Static_assert(sizeof(struct mins) == 48 && MOP_COUNT < 256, "see above");
 
 /* An argument, a result or a phi operand on its way: VALUE goes to WHERE. */
 struct marg {
@@ -184,35 +185,43 @@ struct mblock {
     uint32_t first, end;        /* instructions */
     uint32_t succs, succ_count; /* range of c->targets: numbers in layout order */
     uint32_t preds, pred_count;
+    uint32_t own, own_count;   /* range of c->targets: the block's own phis */
     uint32_t phis, phi_count;  /* margs: operands of the only successor's phis (WHERE: the phi) */
     uint32_t live, live_count; /* range of c->live: virtual registers live at the start */
     uint32_t ir;
     uint16_t depth;
-    bool cold, header, sealed;
+    bool cold, header;
 };
 
 struct vreg {
-    uint8_t xmm, size;  /* class; bytes to move and to spill: 4, 8, 16 */
-    bool constant;      /* no register: IMM (of 16 bytes: its number in the pool) is materialised
-                           wherever a move needs it */
-    bool leads;         /* a phi group of more than itself */
-    bool incoming;      /* lives in an incoming stack slot from the start: at SLOT */
-    uint8_t last_reg;   /* that its latest part in a register had */
-    uint8_t group_reg;  /* of a phi group leader: register its members should share */
-    uint32_t phi_group; /* towards the leader; itself if it is one */
-    mreg hint, hint2;   /* registers, real or virtual, it would like to share */
-    uint32_t interval;  /* first one, 0: never live */
-    uint32_t current;   /* while walking in order */
-    uint32_t uses;      /* head of the use list while collecting; then unused */
-    int32_t slot;       /* offset of the spill slot, -1 none */
-    uint32_t def;       /* position of the last write of the definition */
-    uint32_t start, end;
-    bool in_memory;      /* some of the time */
-    bool store_each;     /* stored where it goes to memory, not at its definition */
+    bool xmm : 1;        /* its class */
+    bool constant : 1;   /* no register: IMM is materialised wherever a move needs it */
+    bool leads : 1;      /* a phi group of more than itself */
+    bool incoming : 1;   /* lives in an incoming stack slot from the start: at SLOT */
+    bool in_memory : 1;  /* some of the time */
+    bool store_each : 1; /* stored where it goes to memory, not at its definition */
+    uint8_t size;        /* bytes to move and to spill: 4, 8, 16 */
+    uint8_t last_reg;    /* that its latest part in a register had */
+    uint8_t group_reg;   /* of a phi group leader: register its members should share */
+    uint32_t phi_group;  /* towards the leader; itself if it is one */
+    mreg hint, hint2;    /* registers, real or virtual, it would like to share */
+    uint32_t interval;   /* first one, 0: never live */
+    union {
+        uint32_t uses;    /* first in c->uses, while liveness is found; ends where the next begin */
+        uint32_t current; /* while walking in order */
+    };
+    int32_t slot;        /* offset of the spill slot, -1 none */
+    uint32_t def;        /* position of the last write of the definition */
     uint32_t group_slot; /* of a phi group leader: slot its members should share, plus 1 */
-    uint64_t store_cost;
-    uint64_t imm;
+    float store_cost;
+    union {
+        struct {
+            uint32_t start, end;
+        };
+        uint64_t imm; /* of a constant; if that has 16 bytes, its number in the pool */
+    };
 };
+_Static_assert(sizeof(struct vreg) == 48, "as few as can be");
 
 struct range {
     uint32_t from, to;
@@ -222,7 +231,6 @@ struct use {
     uint8_t kind; /* enum use_kind */
     uint8_t hint; /* physical register */
     uint16_t depth;
-    uint32_t next;
 };
 /* A part of a virtual register's life in one place. */
 struct interval {
@@ -276,11 +284,10 @@ struct target_compiler {
     VEC(uint32_t) folded;        /* of IR instructions: bit set of loads that another one took in */
     ir_block_ref block;          /* under selection, and its number in layout order */
     uint32_t current, level, pos;
-    VEC(uint32_t) order;    /* IR blocks in layout order */
-    VEC(uint32_t) place;    /* of IR blocks: number in layout order */
-    VEC(struct mins) group; /* a block backwards, in groups per IR instruction */
-    VEC(uint32_t) groups;   /* starts of those */
-    VEC(struct mins) ins;
+    VEC(uint32_t) order;  /* IR blocks in layout order */
+    VEC(uint32_t) place;  /* of IR blocks: number in layout order */
+    VEC(struct mins) ins; /* at first backwards, in groups per IR instruction */
+    VEC(uint32_t) groups; /* starts of those */
     VEC(struct mblock) blocks;
     VEC(uint32_t) targets; /* successors, predecessors, switch tables */
     VEC(struct marg) args;
@@ -295,9 +302,10 @@ struct target_compiler {
 
     /* liveness and allocation */
     VEC(uint32_t) live;
-    VEC(uint32_t) live_place; /* beside live: register (or 0) at the block's start */
-    VEC(struct use) use_nodes;
+    VEC(uint8_t) live_place; /* beside live: register (or 0) at the block's start */
+    VEC(uint32_t) rows; /* of each of defs: how many blocks it is live at the start of, which */
     VEC(struct use) uses;
+    bool counting; /* uses are counted only */
     VEC(struct range) ranges;
     VEC(struct interval) intervals;
     VEC(struct range) fixed[REG_COUNT];
@@ -307,7 +315,6 @@ struct target_compiler {
     VEC(uint32_t) defs;   /* virtual registers by start */
     VEC(uint32_t) stamps; /* of blocks: number of the register last seen live */
     VEC(uint32_t) reach;  /* of blocks: up to where */
-    VEC(uint64_t) sort;
     VEC(struct gap_move) moves;
     VEC(uint32_t) block_of; /* of instructions (position / 2): block, for split positions */
     uint32_t used_regs;     /* bit per register number */
@@ -342,6 +349,12 @@ void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64
     ((uint64_t)(n) <= (v).capacity ||                                                              \
      ((c)->grown = mir_grow(c, (v).data, &(v).capacity, (uint64_t)(n), sizeof *(v).data),          \
       (c)->grown ? ((v).data = (c)->grown, true) : false))
+/* What only a huge function needs is given back as soon as it has had its use. */
+#define vec_drop(v)                                                                                \
+    ((size_t)(v).capacity * sizeof *(v).data > LARGE                                               \
+         ? (void)(wasm_host_free((v).data), (v).data = NULL, (v).count = (v).capacity = 0)         \
+         : (void)0)
+#define LARGE ((size_t)1 << 20)
 /* One more entry at the end: false when out of memory. */
 #define vec_push(c, v, ...)                                                                        \
     (vec_reserve(c, v, (uint64_t)(v).count + 1) ? ((v).data[(v).count++] = (__VA_ARGS__), true)    \

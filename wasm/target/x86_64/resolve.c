@@ -60,7 +60,7 @@ static void transition(struct target_compiler *c, uint32_t pos, unsigned phase, 
         if (!counting)
             add_move(c, pos, phase, r, from, to, 0);
     } else if (counting) {
-        v->store_cost += weight(c, pos);
+        v->store_cost += (float)weight(c, pos);
     } else if (v->store_each) {
         add_move(c, pos, phase, r, from, 0, 0);
     }
@@ -136,7 +136,7 @@ static void place_starts(struct target_compiler *c)
         const struct mblock *block = &c->blocks.data[b];
         for (uint32_t k = 0; k < block->live_count; k++)
             c->live_place.data[block->live + k] =
-                place_at(c, c->live.data[block->live + k], 2 * block->first);
+                (uint8_t)place_at(c, c->live.data[block->live + k], 2 * block->first);
     }
 }
 
@@ -228,7 +228,7 @@ bool resolve_run(struct target_compiler *c)
             struct vreg *v = vreg_at(c, r);
             if (!v->in_memory || v->incoming)
                 continue;
-            v->store_each = v->store_cost < weight(c, v->def);
+            v->store_each = v->store_cost < (float)weight(c, v->def);
             if (v->store_each)
                 continue;
             /* Definitions are in order of start, not of def: a fresh look. */

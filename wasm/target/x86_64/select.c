@@ -32,11 +32,11 @@ static struct mins dummy_ins;
 
 struct mins *put(struct target_compiler *c, enum mop op)
 {
-    if (!vec_reserve(c, c->group, (uint64_t)c->group.count + 1))
+    if (!vec_reserve(c, c->ins, (uint64_t)c->ins.count + 1))
         return &dummy_ins;
-    struct mins *m = &c->group.data[c->group.count++];
+    struct mins *m = &c->ins.data[c->ins.count++];
     memset(m, 0, sizeof *m);
-    m->op = (uint16_t)op;
+    m->op = (uint8_t)op;
     m->pos = c->pos;
     return m;
 }
@@ -389,6 +389,16 @@ static void phi_operands(struct target_compiler *c, uint32_t b)
     }
 }
 
+static void own_phis(struct target_compiler *c, struct mblock *block)
+{
+    struct ir_func *f = c->f;
+    block->own = c->targets.count;
+    for (ir_ref r = f->blocks[block->ir].first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next)
+        if (!vec_push(c, c->targets, c->values.data[r]))
+            return;
+    block->own_count = c->targets.count - block->own;
+}
+
 static void select_ins(struct target_compiler *c, ir_ref ref)
 {
     const struct ir_ins *ins = ins_at(c, ref);
@@ -491,32 +501,61 @@ static void select_block(struct target_compiler *c, uint32_t b)
     c->block = block->ir;
     block->first = c->groups.count;
     phi_operands(c, b);
+    own_phis(c, block);
     c->current = b;
     for (ir_ref r = f->blocks[block->ir].last; r && !c->failed; r = f->ins[r].prev) {
         c->pos = f->ins[r].pos;
         c->level = c->effects.data[r];
-        uint32_t before = c->group.count;
+        uint32_t before = c->ins.count;
         select_ins(c, r);
-        if (c->group.count != before)
+        if (c->ins.count != before)
             vec_push(c, c->groups, before);
     }
-    uint32_t loads = c->group.count;
+    uint32_t loads = c->ins.count;
     bases_load(c, block->ir);
-    if (c->group.count != loads)
+    if (c->ins.count != loads)
         vec_push(c, c->groups, loads);
     if (block->ir == 0) {
-        uint32_t before = c->group.count;
+        uint32_t before = c->ins.count;
         c->pos = 0;
         select_params(c);
-        if (c->group.count != before)
+        if (c->ins.count != before)
             vec_push(c, c->groups, before);
     }
     block->end = c->groups.count;
 }
 
+static void reverse(struct mins *from, struct mins *to)
+{
+    for (; from < to; from++) {
+        struct mins m = *from;
+        *from = *--to;
+        *to = m;
+    }
+}
+
+/* Blocks, and the groups of each, stand from the last to the first, groups forwards. */
+static void into_order(struct target_compiler *c)
+{
+    uint32_t n = c->ins.count, groups = c->groups.count;
+    if (!vec_push(c, c->groups, n))
+        return;
+    const uint32_t *starts = c->groups.data;
+    reverse(c->ins.data, c->ins.data + n);
+    for (uint32_t g = 0; g < groups; g++)
+        if (starts[g + 1] - starts[g] > 1)
+            reverse(c->ins.data + (n - starts[g + 1]), c->ins.data + (n - starts[g]));
+    for (uint32_t b = 0; b < c->blocks.count; b++) {
+        struct mblock *block = &c->blocks.data[b];
+        uint32_t first = block->first;
+        block->first = n - starts[block->end];
+        block->end = n - starts[first];
+    }
+}
+
 bool select_function(struct target_compiler *c)
 {
-    c->group.count = c->groups.count = c->ins.count = c->args.count = c->vregs.count = 0;
+    c->ins.count = c->groups.count = c->args.count = c->vregs.count = 0;
     c->pool.count = 0;
     c->outgoing = c->pushed = 0;
     c->calls = c->catches = false;
@@ -529,27 +568,17 @@ bool select_function(struct target_compiler *c)
     if (!vec_reserve(c, c->folded, words))
         return false;
     memset(c->folded.data, 0, words * sizeof *c->folded.data);
+    /* Most need as many; growing something large costs its double for a while. */
+    if (!vec_reserve(c, c->ins, c->f->ins_count / 4 * 3) ||
+        !vec_reserve(c, c->vregs, c->f->ins_count / 2))
+        return false;
     vreg_new(c, false, 8); /* stands in when memory is short */
     bases_place(c);
     need_phis(c);
     for (uint32_t b = c->blocks.count; b-- > 0 && !c->failed;)
         select_block(c, b);
-    if (c->failed || !vec_reserve(c, c->ins, c->group.count))
+    if (c->failed)
         return false;
-    /* Into the order of the code: groups stand backwards. */
-    uint32_t groups = c->groups.count;
-    for (uint32_t b = 0; b < c->blocks.count; b++) {
-        struct mblock *block = &c->blocks.data[b];
-        uint32_t first = c->ins.count;
-        for (uint32_t g = block->end; g-- > block->first;) {
-            uint32_t from = c->groups.data[g];
-            uint32_t to = g + 1 < groups ? c->groups.data[g + 1] : c->group.count;
-            memcpy(c->ins.data + c->ins.count, c->group.data + from,
-                   (to - from) * sizeof *c->ins.data);
-            c->ins.count += to - from;
-        }
-        block->first = first;
-        block->end = c->ins.count;
-    }
+    into_order(c);
     return true;
 }

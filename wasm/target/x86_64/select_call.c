@@ -69,7 +69,7 @@ static void select_helper(struct target_compiler *c, ir_ref ref)
     struct mins *m = put(c, M_CALL_HELPER);
     m->imm = ins->aux;
     m->list = list;
-    m->count = ins->count;
+    m->count = (uint16_t)ins->count; /* at most 1000, by limits.h */
     call_catches(c, m, ins);
     mreg to = result_reg(c, ref);
     if (!to)
@@ -172,7 +172,7 @@ void select_call(struct target_compiler *c, ir_ref ref)
     struct mins *m = put(c, indirect ? M_CALL_RDI : import ? M_CALL_IMPORT : M_CALL);
     m->imm = ins->aux;
     m->list = list;
-    m->count = ins->count;
+    m->count = (uint16_t)ins->count; /* at most 1000, by limits.h */
     m->disp = (int32_t)arg_bytes;
     if (arg_bytes > c->pushed)
         c->pushed = arg_bytes;
@@ -225,7 +225,7 @@ static void select_return(struct target_compiler *c, const struct ir_ins *ins)
     }
     struct mins *m = put(c, M_RET);
     m->list = list;
-    m->count = ins->count;
+    m->count = (uint16_t)ins->count; /* at most 1000, by limits.h */
 }
 
 /* Out of range: a branch to the default, which is predicted well. The index is cut to the table's
