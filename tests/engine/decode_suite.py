@@ -20,6 +20,9 @@ OTHER_WORDS = {
     ("select", 324): "wast2json writes the untyped select",
 }
 
+# Scripts that wast2json cannot read: the bfloat16 dot product was left out of the proposal.
+UNREADABLE = {"relaxed_dot_product.wast"}
+
 
 def suite_dir():
     here = os.path.dirname(os.path.abspath(__file__))
@@ -34,7 +37,9 @@ def suite_dir():
 def convert(wast, folder):
     """The modules of one script: (expectation, phrase, path, line)."""
     script = os.path.join(folder, os.path.basename(wast) + ".json")
-    subprocess.run(["wast2json", wast, "-o", script], check=True, capture_output=True)
+    proposal = "proposals" in wast.split(os.sep)
+    subprocess.run(["wast2json", *(["--enable-all"] if proposal else []), wast, "-o", script],
+                   check=True, capture_output=True)
     with open(script) as f:
         commands = json.load(f)["commands"]
     for command in commands:
@@ -78,8 +83,9 @@ def main():
     if not where:
         print("1..0 # SKIP no test suite; set WASM_TESTSUITE")
         return
-    scripts = [s for s in sorted(glob.glob(os.path.join(where, "*.wast")))
-               if not os.path.basename(s).startswith("simd_")]
+    scripts = [s for s in sorted(glob.glob(os.path.join(where, "*.wast")) +
+                                 glob.glob(os.path.join(where, "proposals", "relaxed-simd", "*.wast")))
+               if os.path.basename(s) not in UNREADABLE]
     if checker == "--modules":
         feed(scripts, sys.argv[2:])
     print(f"1..{len(scripts)}")

@@ -21,6 +21,8 @@ struct opcode {
     uint8_t access;                          /* enum ir_access */
     uint8_t natural;                         /* log2 of the natural alignment */
     uint8_t helper;                          /* enum wasm_helper */
+    uint8_t rmw;                             /* enum ir_rmw */
+    bool exact;                              /* the alignment must be the natural one */
     uint8_t param_count;
     uint8_t params[3], result; /* enum wasm_type; result 0: none */
 };
@@ -55,6 +57,7 @@ struct body_decoder {
     const struct module_info *info;
     struct ir_func *f;
     const struct opcode *op; /* the current instruction … */
+    struct opcode vector;    /* … made up for those of the table of vector operations … */
     uint32_t offset;         /* … and where it stands */
     bool live;               /* BLOCK is being built */
     ir_block_ref block;
@@ -129,6 +132,14 @@ static inline ir_ref body_emit(struct body_decoder *d, enum ir_op op, enum ir_ty
     return ins;
 }
 
+/* memory.c */
+/* The immediates of a memory access, checked against the current instruction's alignment. */
+bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset);
+uint8_t body_address_type(const struct body_decoder *d, uint32_t memory); /* WASM_I32 or WASM_I64 */
+/* A load or store with the current instruction's access; TYPE is that of its result. */
+ir_ref body_emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type, uint32_t memory,
+                        uint64_t offset, ir_ref address);
+
 /* Handlers of the opcode table. */
 bool op_numeric(struct body_decoder *d);
 bool op_i32_const(struct body_decoder *d);
@@ -144,6 +155,8 @@ bool op_local_tee(struct body_decoder *d);
 bool op_global_get(struct body_decoder *d);
 bool op_global_set(struct body_decoder *d);
 bool op_prefix_fc(struct body_decoder *d);
+bool op_prefix_fd(struct body_decoder *d); /* simd.c */
+bool op_prefix_fe(struct body_decoder *d); /* atomic.c */
 bool op_unsupported(struct body_decoder *d);
 /* control.c */
 bool op_unreachable(struct body_decoder *d);

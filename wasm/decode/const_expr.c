@@ -17,7 +17,9 @@ enum {
     OP_F32_CONST,
     OP_F64_CONST,
     OP_REF_NULL = 0xd0,
-    OP_REF_FUNC = 0xd2
+    OP_REF_FUNC = 0xd2,
+    OP_SIMD = 0xfd,
+    SIMD_V128_CONST = 12
 };
 
 /* One instruction's value; false also when it is none that is constant. */
@@ -57,6 +59,20 @@ static bool read_constant(struct module_decoder *d, uint8_t opcode, uint32_t off
         read_bytes(r, 8, &bytes);
         memcpy(&init->value.i64, bytes, 8);
         return true;
+    case OP_SIMD: {
+        uint32_t number;
+        if (!read_u32(r, &number))
+            return false;
+        if (number != SIMD_V128_CONST)
+            return reader_fail_at(r, WASM_ERR_INVALID, offset,
+                                  "constant expression required, found 0xfd 0x%02x", number);
+        if (reader_left(r) < sizeof init->value.v128)
+            return read_end(r);
+        init->type = WASM_V128;
+        read_bytes(r, sizeof init->value.v128, &bytes);
+        memcpy(init->value.v128, bytes, sizeof init->value.v128);
+        return true;
+    }
     case OP_REF_NULL: init->kind = INIT_REF_NULL; return read_reference_type(r, &init->type);
     case OP_REF_FUNC:
         init->kind = INIT_REF_FUNC;

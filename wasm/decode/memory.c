@@ -9,7 +9,7 @@ static bool need_memory(struct body_decoder *d, uint32_t memory)
            body_fail(d, WASM_ERR_INVALID, "unknown memory %u: %s", memory, d->op->name);
 }
 
-static uint8_t address_type(const struct body_decoder *d, uint32_t memory)
+uint8_t body_address_type(const struct body_decoder *d, uint32_t memory)
 {
     return d->info->memories[memory].is64 ? WASM_I64 : WASM_I32;
 }
@@ -58,7 +58,7 @@ static bool need_data(struct body_decoder *d, uint32_t segment)
            body_fail(d, WASM_ERR_INVALID, "unknown data segment %u: %s", segment, d->op->name);
 }
 
-static bool read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset)
+bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset)
 {
     uint32_t align, offset32;
     if (!read_u32(&d->r, &align) || !read_u32(&d->r, &offset32))
@@ -71,7 +71,22 @@ static bool read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offs
         return body_fail(d, WASM_ERR_INVALID,
                          "alignment must not be larger than natural: 2^%u for %s", align,
                          d->op->name);
+    if (align != d->op->natural && d->op->exact)
+        return body_fail(d, WASM_ERR_INVALID, "atomic alignment must be natural: 2^%u for %s",
+                         align, d->op->name);
     return true;
+}
+
+ir_ref body_emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type, uint32_t memory,
+                        uint64_t offset, ir_ref address)
+{
+    ir_ref access = body_emit(d, op, type);
+    struct ir_ins *ins = ir_at(d->f, access);
+    ins->a = address;
+    ins->imm = offset;
+    ins->access = d->op->access;
+    ins->aux = memory;
+    return access;
 }
 
 bool op_load(struct body_decoder *d)
@@ -79,17 +94,12 @@ bool op_load(struct body_decoder *d)
     uint32_t memory;
     uint64_t offset;
     ir_ref address;
-    if (!read_memarg(d, &memory, &offset) || !body_pop(d, address_type(d, memory), &address))
+    if (!body_read_memarg(d, &memory, &offset) ||
+        !body_pop(d, body_address_type(d, memory), &address))
         return false;
     ir_ref load = 0;
-    if (d->live) {
-        load = body_emit(d, IR_LOAD, ir_type_of(d->op->result));
-        struct ir_ins *ins = ir_at(d->f, load);
-        ins->a = address;
-        ins->imm = offset;
-        ins->access = d->op->access;
-        ins->aux = memory;
-    }
+    if (d->live)
+        load = body_emit_access(d, IR_LOAD, ir_type_of(d->op->result), memory, offset, address);
     return body_push(d, d->op->result, load);
 }
 
@@ -98,16 +108,12 @@ bool op_store(struct body_decoder *d)
     uint32_t memory;
     uint64_t offset;
     ir_ref address, value;
-    if (!read_memarg(d, &memory, &offset) || !body_pop(d, d->op->params[0], &value) ||
-        !body_pop(d, address_type(d, memory), &address))
+    if (!body_read_memarg(d, &memory, &offset) || !body_pop(d, d->op->params[0], &value) ||
+        !body_pop(d, body_address_type(d, memory), &address))
         return false;
     if (d->live) {
-        struct ir_ins *ins = ir_at(d->f, body_emit(d, IR_STORE, IR_VOID));
-        ins->a = address;
-        ins->b = value;
-        ins->imm = offset;
-        ins->access = d->op->access;
-        ins->aux = memory;
+        ir_ref store = body_emit_access(d, IR_STORE, IR_VOID, memory, offset, address);
+        d->f->ins[store].b = value;
     }
     return true;
 }
@@ -119,10 +125,10 @@ bool op_memory_size(struct body_decoder *d)
         return false;
     ir_ref size = 0;
     if (d->live) {
-        size = body_emit(d, IR_MEMORY_SIZE, ir_type_of(address_type(d, memory)));
+        size = body_emit(d, IR_MEMORY_SIZE, ir_type_of(body_address_type(d, memory)));
         d->f->ins[size].aux = memory;
     }
-    return body_push(d, address_type(d, memory), size);
+    return body_push(d, body_address_type(d, memory), size);
 }
 
 #define MAX_HELPER_ARGS 5
@@ -161,7 +167,7 @@ bool op_memory_grow(struct body_decoder *d)
     uint32_t memory;
     if (!read_memory(d, &memory) || !need_memory(d, memory))
         return false;
-    uint8_t type = address_type(d, memory);
+    uint8_t type = body_address_type(d, memory);
     return call_helper(d, &type, 1, &memory, 1, type);
 }
 
@@ -171,7 +177,7 @@ bool op_memory_init(struct body_decoder *d)
     if (!read_data(d, &segment) || !read_memory(d, &memory) || !need_memory(d, memory) ||
         !need_data(d, segment))
         return false;
-    const uint8_t types[] = {address_type(d, memory), WASM_I32, WASM_I32};
+    const uint8_t types[] = {body_address_type(d, memory), WASM_I32, WASM_I32};
     const uint32_t immediates[] = {segment, memory};
     return call_helper(d, types, 3, immediates, 2, 0);
 }
@@ -182,7 +188,7 @@ bool op_memory_copy(struct body_decoder *d)
     if (!read_memory(d, &to) || !read_memory(d, &from) || !need_memory(d, to) ||
         !need_memory(d, from))
         return false;
-    uint8_t to_type = address_type(d, to), from_type = address_type(d, from);
+    uint8_t to_type = body_address_type(d, to), from_type = body_address_type(d, from);
     const uint8_t types[] = {to_type, from_type, to_type == from_type ? to_type : WASM_I32};
     const uint32_t immediates[] = {to, from};
     return call_helper(d, types, 3, immediates, 2, 0);
@@ -193,7 +199,7 @@ bool op_memory_fill(struct body_decoder *d)
     uint32_t memory;
     if (!read_memory(d, &memory) || !need_memory(d, memory))
         return false;
-    const uint8_t types[] = {address_type(d, memory), WASM_I32, address_type(d, memory)};
+    const uint8_t types[] = {body_address_type(d, memory), WASM_I32, body_address_type(d, memory)};
     return call_helper(d, types, 3, &memory, 1, 0);
 }
 

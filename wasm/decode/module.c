@@ -199,7 +199,8 @@ static bool build_ir_module(struct module_decoder *d)
         globals[i].imported = i < info->imported_globals;
         if (!globals[i].imported && !g->mutable_ && g->init.kind == INIT_CONST) {
             globals[i].constant = true;
-            globals[i].value = g->init.value.i64;
+            memcpy(&globals[i].value, g->init.value.v128, sizeof globals[i].value);
+            memcpy(&globals[i].value2, g->init.value.v128 + 8, sizeof globals[i].value2);
         }
         globals[i].constant |=
             !globals[i].imported && !g->mutable_ && g->init.kind == INIT_REF_NULL;

@@ -218,8 +218,8 @@ const struct opcode opcodes[256] = {
     [0xd1] = OTHER("ref.is_null", op_ref_is_null),
     [0xd2] = HELPER("ref.func", op_ref_func, ref_func),
     [0xfc] = OTHER("0xfc", op_prefix_fc),
-    [0xfd] = FEATURE("SIMD"),
-    [0xfe] = FEATURE("threads"),
+    [0xfd] = OTHER("0xfd", op_prefix_fd),
+    [0xfe] = OTHER("0xfe", op_prefix_fe),
 };
 
 const struct opcode opcodes_fc[OPCODES_FC_COUNT] = {

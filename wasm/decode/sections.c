@@ -40,8 +40,6 @@ bool read_value_type(struct reader *r, uint8_t *type)
     uint32_t offset = reader_offset(r);
     if (!read_u8(r, type))
         return false;
-    if (*type == WASM_V128)
-        return reader_fail_at(r, WASM_ERR_UNSUPPORTED, offset, "SIMD is not supported (type v128)");
     if (ir_type_of(*type) != IR_VOID)
         return true;
     return reader_fail_at(

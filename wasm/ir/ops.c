@@ -17,6 +17,14 @@ const struct simd_op_info simd_op_info[SIMD_OP_COUNT] = {
 #undef X
 };
 
+uint32_t simd_lanes(uint32_t op)
+{
+    uint32_t lanes = 0;
+    for (const char *p = strchr(simd_op_info[op].name, 'x') + 1; *p >= '0' && *p <= '9'; p++)
+        lanes = 10 * lanes + (uint32_t)(*p - '0');
+    return lanes;
+}
+
 /* Operand shapes: the number of fixed operands, and whether a list follows. */
 struct shape {
     uint8_t fixed, list;

@@ -263,5 +263,7 @@ struct simd_op_info {
     uint8_t flags;
 };
 extern const struct simd_op_info simd_op_info[SIMD_OP_COUNT]; /* ops.c */
+/* How many lanes an operation has whose name starts with a shape, such as i16x8. */
+uint32_t simd_lanes(uint32_t op);
 
 #endif

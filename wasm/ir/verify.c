@@ -362,9 +362,11 @@ static bool check_simd(struct verifier *v, ir_ref r)
             return fail(v, "instruction %u: %s of %s", r, simd_op_info[ins->aux].name,
                         type_names[type]);
     }
-    return !(simd_op_info[ins->aux].flags & SIMD_L) || ins->imm < 16
-               ? true
-               : fail(v, "instruction %u: no lane %u", r, (unsigned)ins->imm);
+    if (simd_op_info[ins->aux].flags & SIMD_L && ins->imm >= simd_lanes(ins->aux))
+        return fail(v, "instruction %u: no lane %u", r, (unsigned)ins->imm);
+    if (ins->aux == SIMD_I8X16_SHUFFLE && (ins->imm | ins->imm2) & ~UINT64_C(0x1f1f1f1f1f1f1f1f))
+        return fail(v, "instruction %u: shuffle from beyond two vectors", r);
+    return true;
 }
 
 /* What the rules cannot say. Needs f->module for what refers to the module. */

@@ -4,6 +4,7 @@
 #include "opt/passes.h"
 #include "host.h"
 #include "ir/dominators.h"
+#include "ir/simd.h"
 
 #include <string.h>
 
@@ -18,13 +19,19 @@ static bool can_share(const struct ir_ins *ins)
     return flags & IR_P || flags == IR_T;
 }
 
-static uint32_t hash(const struct ir_func *f, const struct ir_ins *ins)
+static bool commutes(const struct ir_ins *ins)
 {
-    (void)f;
+    return ins->op == IR_SIMD2 ? simd_op_info[ins->aux].flags & SIMD_C
+                               : ir_op_info[ins->op].flags & IR_C;
+}
+
+static uint32_t hash(const struct ir_ins *ins)
+{
     uint64_t h = ins->op * 0x9e3779b97f4a7c15u + ins->type;
     h = (h ^ ins->a) * 0xff51afd7ed558ccdu;
     h = (h ^ h >> 29 ^ ins->b) * 0xc4ceb9fe1a85ec53u;
     h = (h ^ h >> 31 ^ ins->c ^ ins->imm ^ (uint64_t)ins->aux << 32) * 0x9e3779b97f4a7c15u;
+    h = (h ^ h >> 30 ^ ins->imm2) * 0xff51afd7ed558ccdu; /* of constants and shuffles */
     return (uint32_t)(h >> 32);
 }
 
@@ -61,14 +68,13 @@ bool opt_gvn(struct ir_func *f)
             }
             if (!can_share(ins))
                 continue;
-            if (ir_op_info[ins->op].flags & IR_C && ins->a > ins->b &&
-                f->ins[ins->b].op != IR_CONST) {
+            if (commutes(ins) && ins->a > ins->b && f->ins[ins->b].op != IR_CONST) {
                 ir_ref t = ins->a;
                 ins->a = ins->b;
                 ins->b = t;
             }
             /* A bounded number of places; an old entry that does not dominate makes room. */
-            uint32_t at = hash(f, ins) & (size - 1), steps = 0;
+            uint32_t at = hash(ins) & (size - 1), steps = 0;
             for (; steps < 8; steps++, at = (at + 1) & (size - 1)) {
                 ir_ref other = table[at];
                 if (!other) {

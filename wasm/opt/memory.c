@@ -36,9 +36,10 @@ static struct known place_of(const struct ir_func *f, const struct ir_ins *ins)
                       .access = ins->access,
                       .size = sizes[ins->access]};
     const struct ir_ins *a = &f->ins[ins->a];
-    if (a->op == IR_CONST) {
+    uint64_t address = a->type == IR_I32 ? (uint32_t)a->imm : a->imm;
+    if (a->op == IR_CONST && p.offset + address >= address) { /* else it traps */
         p.base = IR_NONE;
-        p.offset += a->type == IR_I32 ? (uint32_t)a->imm : a->imm;
+        p.offset += address;
     }
     return p;
 }
