@@ -13,7 +13,8 @@
 #define WASM_MAX_DATA_SEGMENTS 100000u
 #define WASM_MAX_ELEM_SEGMENTS 10000000u
 #define WASM_MAX_TABLES        100000u
-#define WASM_MAX_MEMORIES      1u /* several memories are not supported yet */
+#define WASM_MAX_MEMORIES      100u
+#define WASM_MAX_TAGS          1000000u
 #define WASM_MAX_PARAMS        1000u
 #define WASM_MAX_RESULTS       1000u
 #define WASM_MAX_LOCALS        50000u /* of a function, parameters included */
@@ -22,8 +23,9 @@
 #define WASM_MAX_ELEM_ITEMS    10000000u /* of one segment */
 
 /* Ours. */
-#define WASM_MAX_NESTING  100000u  /* control instructions open at a time */
-#define WASM_MAX_OPERANDS 1000000u /* height of the operand stack */
+#define WASM_MAX_CONST_DEPTH 64u      /* operands of a constant expression open at a time */
+#define WASM_MAX_NESTING     100000u  /* control instructions open at a time */
+#define WASM_MAX_OPERANDS    1000000u /* height of the operand stack */
 
 /* Work of building SSA for one function: each step is a variable looked at in a block or a phi
  * operand. Ordinary code needs about three per byte; only control flow made to explode reaches

@@ -103,6 +103,18 @@ struct wasm_table;
 struct wasm_global;
 struct wasm_tag; /* of exceptions: two are the same if they are the same object */
 
+/* What goes beyond WebAssembly 2.0. All is understood; an embedder that wants less leaves it out,
+ * and a module that uses it then is as invalid as the older specification has it. */
+enum wasm_feature {
+    WASM_FEATURE_TAIL_CALLS = 1,
+    WASM_FEATURE_EXTENDED_CONST = 2,
+    WASM_FEATURE_MULTI_MEMORY = 4,
+    WASM_FEATURE_MEMORY64 = 8,
+    WASM_FEATURE_THREADS = 16,
+    WASM_FEATURE_EXCEPTIONS = 32, /* both forms */
+    WASM_FEATURE_RELAXED_SIMD = 64,
+};
+
 /* Limits of loading; zero means the default named in wasm/limits.h. */
 struct wasm_load_options {
     size_t max_module_size;
@@ -112,6 +124,7 @@ struct wasm_load_options {
      * commas between them, "avx,popcnt". Code that needs more than this CPU has can be saved, not
      * run. */
     const char *cpu;
+    uint32_t without; /* enum wasm_feature: what is not to be understood */
 };
 
 /* Validates and compiles LEN bytes. BYTES may be freed afterwards. NULL and *err on failure. */
@@ -162,10 +175,11 @@ struct wasm_import {
     const char *module, *name; /* NUL-terminated copies; *_len is the true length */
     uint32_t module_len, name_len;
     enum wasm_kind kind;
-    struct wasm_functype func; /* WASM_FUNC */
+    struct wasm_functype func; /* WASM_FUNC; WASM_TAG: the payload are its parameters */
     uint8_t type;              /* WASM_TABLE element type, WASM_GLOBAL value type */
     bool mutable_;             /* WASM_GLOBAL */
     bool has_max;
+    bool shared, is64; /* WASM_MEMORY */
     uint64_t min, max; /* WASM_TABLE elements, WASM_MEMORY pages */
 };
 struct wasm_export {

@@ -66,6 +66,22 @@ bool body_grow_operands(struct body_decoder *d, uint32_t more)
     return ssa_reserve(&d->ssa, d->local_count + d->operand_capacity) || body_nomem(d);
 }
 
+bool body_need_feature(struct body_decoder *d, enum wasm_feature feature)
+{
+    return has_feature(d->info, feature) ||
+           body_fail(d, WASM_ERR_MALFORMED, "illegal opcode: %s", d->op->name);
+}
+
+bool body_clause_push(struct body_decoder *d, const struct clause *clause)
+{
+    if (d->clause_count >= WASM_MAX_NESTING)
+        return body_fail(d, WASM_ERR_LIMIT, "more than %u catch clauses open", WASM_MAX_NESTING);
+    if (!grow(d, &d->clauses, &d->clause_capacity, d->clause_count + 1, sizeof *d->clauses))
+        return false;
+    d->clauses[d->clause_count++] = *clause;
+    return true;
+}
+
 bool body_match_top(struct body_decoder *d, const uint8_t *types, uint32_t count)
 {
     const struct control *top = body_top(d);
@@ -381,7 +397,8 @@ bool decode_body(struct body_decoder *d, uint32_t index, struct ir_func *f, stru
     d->f = f;
     d->op = NULL;
     d->offset = body->start;
-    d->operand_count = d->control_count = d->tables_seen = 0;
+    d->operand_count = d->control_count = d->clause_count = d->tables_seen = 0;
+    d->protector = IR_NONE;
     d->live = true;
     d->block = 0;
     ir_func_reset(f);
@@ -420,6 +437,7 @@ void body_decoder_free(struct body_decoder *d)
     ssa_free(&d->ssa);
     wasm_host_free(d->operands);
     wasm_host_free(d->controls);
+    wasm_host_free(d->clauses);
     wasm_host_free(d->locals);
     wasm_host_free(d);
 }

@@ -37,19 +37,41 @@ struct operand {
     uint8_t type; /* enum wasm_type, or TYPE_UNKNOWN */
 };
 
-enum control_kind { CONTROL_FUNC, CONTROL_BLOCK, CONTROL_LOOP, CONTROL_IF, CONTROL_ELSE };
+/* TRY and TRY_TABLE protect what is in them; the catches of a TRY no longer do. */
+enum control_kind {
+    CONTROL_FUNC,
+    CONTROL_BLOCK,
+    CONTROL_LOOP,
+    CONTROL_IF,
+    CONTROL_ELSE,
+    CONTROL_TRY,
+    CONTROL_CATCH,
+    CONTROL_CATCH_ALL,
+    CONTROL_TRY_TABLE,
+};
 
 struct control {
     const uint8_t *params, *results; /* enum wasm_type each */
     uint32_t param_count, result_count;
-    uint32_t height;         /* of the operand stack, below the parameters */
-    ir_block_ref label;      /* where branches to it lead; IR_NONE: no block yet */
-    ir_block_ref other;      /* of a live `if`: the block of its else part, else IR_NONE */
-    uint32_t table_seen;     /* the last br_table that named it ... */
+    uint32_t height;       /* of the operand stack, below the parameters */
+    ir_block_ref label;    /* where branches to it lead; IR_NONE: no block yet */
+    ir_block_ref other;    /* of a live `if`: the block of its else part, else IR_NONE; of a catch:
+                              where exceptions with other tags arrive */
+    ir_block_ref handler;  /* of a try: where exceptions arrive, IR_NONE: none can */
+    ir_ref exception;      /* … and which it is, once the handler has begun */
+    uint32_t protector;    /* the innermost try around it, IR_NONE outside of any */
+    uint32_t first_clause; /* of a try_table: in the decoder's clauses */
+    uint32_t table_seen;   /* the last br_table that named it ... */
     ir_block_ref table_edge; /* ... and where it leads for that one */
     uint32_t offset;         /* of the instruction, for messages */
     uint8_t kind;            /* enum control_kind */
     bool unreachable;        /* the rest of it: its operand stack is polymorphic */
+};
+
+/* A catch of a try_table. */
+struct clause {
+    uint32_t tag, label; /* number of the control that it branches to */
+    uint8_t kind;
 };
 
 struct body_decoder {
@@ -64,7 +86,10 @@ struct body_decoder {
 
     struct operand *operands;
     struct control *controls;
-    uint8_t *locals; /* enum wasm_type */
+    struct clause *clauses; /* of the open try_tables */
+    uint32_t clause_count, clause_capacity;
+    uint32_t protector; /* the innermost try around the current instruction, or IR_NONE */
+    uint8_t *locals;    /* enum wasm_type */
     uint32_t operand_count, operand_capacity;
     uint32_t control_count, control_capacity;
     uint32_t local_count, local_capacity;
@@ -84,7 +109,32 @@ bool body_match_top(struct body_decoder *d, const uint8_t *types, uint32_t count
  * the stack. */
 bool body_check_top(struct body_decoder *d, const uint8_t *types, uint32_t count);
 
+/* Whether the feature that the current instruction belongs to is on. */
+bool body_need_feature(struct body_decoder *d, enum wasm_feature feature);
+bool body_clause_push(struct body_decoder *d, const struct clause *clause);
+
 /* control.c */
+/* The type of a block: nothing, one result, or the index of a function type. */
+bool body_read_block_type(struct body_decoder *d, const uint8_t **params, uint32_t *param_count,
+                          const uint8_t **results, uint32_t *result_count);
+bool body_read_label(struct body_decoder *d, struct control **label);
+/* What a branch to C takes along. */
+uint32_t body_label_count(const struct control *c);
+const uint8_t *body_label_types(const struct control *c);
+/* Ends BLOCK with a jump to the label of C, which takes the top operands along. */
+void body_jump_to_label(struct body_decoder *d, struct control *c, ir_block_ref block);
+void body_set_unreachable(struct body_decoder *d); /* the rest of the innermost block */
+/* Ends the part of a block that was just read: its results are on the stack, nothing else. */
+bool body_finish_part(struct body_decoder *d);
+/* Closes the innermost block; the code goes on at its label. */
+bool body_end_block(struct body_decoder *d);
+
+/* exceptions.c */
+/* After a call, results included: where a handler is near, looks whether it threw. */
+bool body_may_throw(struct body_decoder *d, ir_ref call);
+/* The end of the innermost block, if it is a try: completes its handler. */
+bool exceptions_end(struct body_decoder *d);
+
 bool body_push_control(struct body_decoder *d, enum control_kind kind, const uint8_t *params,
                        uint32_t param_count, const uint8_t *results, uint32_t result_count);
 
@@ -139,6 +189,10 @@ uint8_t body_address_type(const struct body_decoder *d, uint32_t memory); /* WAS
 /* A load or store with the current instruction's access; TYPE is that of its result. */
 ir_ref body_emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type, uint32_t memory,
                         uint64_t offset, ir_ref address);
+/* Pops COUNT operands of TYPES, calls the helper of the current instruction with them and the
+ * IMMEDIATES, pushes a RESULT unless that is 0. At most 5 arguments in all. */
+bool body_call_helper(struct body_decoder *d, const uint8_t *types, uint32_t count,
+                      const uint32_t *immediates, uint32_t immediate_count, uint8_t result);
 
 /* Handlers of the opcode table. */
 bool op_numeric(struct body_decoder *d);
@@ -172,6 +226,17 @@ bool op_br_table(struct body_decoder *d);
 bool op_return(struct body_decoder *d);
 bool op_call(struct body_decoder *d);
 bool op_call_indirect(struct body_decoder *d);
+bool op_return_call(struct body_decoder *d);
+bool op_return_call_indirect(struct body_decoder *d);
+/* exceptions.c */
+bool op_try(struct body_decoder *d);
+bool op_catch(struct body_decoder *d);
+bool op_catch_all(struct body_decoder *d);
+bool op_delegate(struct body_decoder *d);
+bool op_throw(struct body_decoder *d);
+bool op_rethrow(struct body_decoder *d);
+bool op_throw_ref(struct body_decoder *d);
+bool op_try_table(struct body_decoder *d);
 /* memory.c */
 bool op_load(struct body_decoder *d);
 bool op_store(struct body_decoder *d);

@@ -1,5 +1,6 @@
 /* Constant expressions: initial values of globals, offsets and items of segments (spec 3.3.10). */
 #include "decode/sections.h"
+#include "limits.h"
 
 #include <string.h>
 
@@ -16,6 +17,12 @@ enum {
     OP_I64_CONST,
     OP_F32_CONST,
     OP_F64_CONST,
+    OP_I32_ADD = 0x6a,
+    OP_I32_SUB,
+    OP_I32_MUL,
+    OP_I64_ADD = 0x7c,
+    OP_I64_SUB,
+    OP_I64_MUL,
     OP_REF_NULL = 0xd0,
     OP_REF_FUNC = 0xd2,
     OP_SIMD = 0xfd,
@@ -107,31 +114,57 @@ static bool read_constant(struct module_decoder *d, uint8_t opcode, uint32_t off
     }
 }
 
+/* The type that OPCODE adds, subtracts or multiplies, 0 for others. */
+static uint8_t arithmetic_type(uint8_t opcode)
+{
+    return opcode >= OP_I32_ADD && opcode <= OP_I32_MUL   ? WASM_I32
+           : opcode >= OP_I64_ADD && opcode <= OP_I64_MUL ? WASM_I64
+                                                          : 0;
+}
+
 bool read_init(struct module_decoder *d, uint8_t type, struct module_init *init)
 {
     struct reader *r = &d->r;
-    uint32_t values = 0;
-    for (;;) {
+    uint8_t types[WASM_MAX_CONST_DEPTH];
+    uint32_t start = reader_offset(r), depth = 0, count = 0;
+    bool extended = has_feature(d->info, WASM_FEATURE_EXTENDED_CONST);
+    for (;; count++) {
         uint32_t offset = reader_offset(r);
         uint8_t opcode;
         if (!read_u8(r, &opcode))
             return false;
         if (opcode == OP_END) {
-            if (values != 1)
+            if (depth != 1)
                 return reader_fail_at(r, WASM_ERR_INVALID, offset,
                                       "type mismatch: %u values instead of one in a constant "
                                       "expression",
-                                      values);
-            if (init->type != type)
+                                      depth);
+            if (types[0] != type)
                 return reader_fail_at(
                     r, WASM_ERR_INVALID, offset,
                     "type mismatch: expected %s, found %s in a constant expression",
-                    wasm_type_name(type), wasm_type_name(init->type));
-            return true;
+                    wasm_type_name(type), wasm_type_name(types[0]));
+            break;
         }
+        uint8_t operands = extended ? arithmetic_type(opcode) : 0;
+        if (operands) {
+            if (depth < 2 || types[depth - 1] != operands || types[depth - 2] != operands)
+                return reader_fail_at(r, WASM_ERR_INVALID, offset,
+                                      "type mismatch: %s in a constant expression",
+                                      opcodes[opcode].name);
+            depth--;
+            continue;
+        }
+        if (depth == WASM_MAX_CONST_DEPTH)
+            return reader_fail_at(r, WASM_ERR_LIMIT, offset, "constant expression deeper than %u",
+                                  WASM_MAX_CONST_DEPTH);
         memset(init, 0, sizeof *init);
         if (!read_constant(d, opcode, offset, init))
             return false;
-        values++;
+        types[depth++] = init->type;
     }
+    if (count > 1)
+        *init = (struct module_init){
+            .kind = INIT_EXPR, .type = type, .index = start, .end = reader_offset(r)};
+    return true;
 }

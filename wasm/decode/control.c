@@ -31,15 +31,16 @@ bool body_push_control(struct body_decoder *d, enum control_kind kind, const uin
         .height = d->operand_count - param_count,
         .label = IR_NONE,
         .other = IR_NONE,
+        .handler = IR_NONE,
+        .protector = d->protector,
         .offset = d->offset,
         .kind = (uint8_t)kind,
     };
     return true;
 }
 
-/* The type of a block: nothing, one result, or the index of a function type. */
-static bool read_block_type(struct body_decoder *d, const uint8_t **params, uint32_t *param_count,
-                            const uint8_t **results, uint32_t *result_count)
+bool body_read_block_type(struct body_decoder *d, const uint8_t **params, uint32_t *param_count,
+                          const uint8_t **results, uint32_t *result_count)
 {
     struct reader *r = &d->r;
     int64_t index;
@@ -117,12 +118,12 @@ static void emit_return(struct body_decoder *d, ir_block_ref block)
         f->pool[list + i] = d->operands[d->operand_count - count + i].value;
 }
 
-static uint32_t label_count(const struct control *c)
+uint32_t body_label_count(const struct control *c)
 {
     return c->kind == CONTROL_LOOP ? c->param_count : c->result_count;
 }
 
-static const uint8_t *label_types(const struct control *c)
+const uint8_t *body_label_types(const struct control *c)
 {
     return c->kind == CONTROL_LOOP ? c->params : c->results;
 }
@@ -134,21 +135,19 @@ static ir_block_ref label_block(struct body_decoder *d, struct control *c)
     return c->label;
 }
 
-/* Ends BLOCK with a jump to the label of C, which takes the top operands along. */
-static void jump_to_label(struct body_decoder *d, struct control *c, ir_block_ref block)
+void body_jump_to_label(struct body_decoder *d, struct control *c, ir_block_ref block)
 {
     if (c->kind == CONTROL_FUNC) {
         emit_return(d, block);
         return;
     }
     ir_block_ref label = label_block(d, c);
-    write_slots(d, block, c->height, label_count(c));
+    write_slots(d, block, c->height, body_label_count(c));
     ir_jump(d->f, block, label);
     ir_pred_add(d->f, label, block);
 }
 
-/* The rest of the innermost block cannot be reached. */
-static void set_unreachable(struct body_decoder *d)
+void body_set_unreachable(struct body_decoder *d)
 {
     struct control *top = body_top(d);
     d->operand_count = top->height;
@@ -156,7 +155,7 @@ static void set_unreachable(struct body_decoder *d)
     d->live = false;
 }
 
-static bool read_label(struct body_decoder *d, struct control **label)
+bool body_read_label(struct body_decoder *d, struct control **label)
 {
     uint32_t depth;
     if (!read_u32(&d->r, &depth))
@@ -173,7 +172,7 @@ bool op_unreachable(struct body_decoder *d)
         ir_ref trap = body_emit(d, IR_TRAP, IR_VOID);
         d->f->ins[trap].aux = WASM_TRAP_UNREACHABLE;
     }
-    set_unreachable(d);
+    body_set_unreachable(d);
     return true;
 }
 
@@ -187,7 +186,7 @@ bool op_block(struct body_decoder *d)
 {
     const uint8_t *params, *results;
     uint32_t param_count, result_count;
-    return read_block_type(d, &params, &param_count, &results, &result_count) &&
+    return body_read_block_type(d, &params, &param_count, &results, &result_count) &&
            body_check_top(d, params, param_count) &&
            body_push_control(d, CONTROL_BLOCK, params, param_count, results, result_count);
 }
@@ -196,7 +195,7 @@ bool op_loop(struct body_decoder *d)
 {
     const uint8_t *params, *results;
     uint32_t param_count, result_count;
-    if (!read_block_type(d, &params, &param_count, &results, &result_count) ||
+    if (!body_read_block_type(d, &params, &param_count, &results, &result_count) ||
         !body_check_top(d, params, param_count) ||
         !body_push_control(d, CONTROL_LOOP, params, param_count, results, result_count))
         return false;
@@ -204,7 +203,7 @@ bool op_loop(struct body_decoder *d)
         return true;
     struct control *c = body_top(d);
     c->label = ssa_header_new(&d->ssa);
-    jump_to_label(d, c, d->block);
+    body_jump_to_label(d, c, d->block);
     d->block = c->label;
     return read_slots(d, c->height, params, param_count);
 }
@@ -214,7 +213,7 @@ bool op_if(struct body_decoder *d)
     const uint8_t *params, *results;
     uint32_t param_count, result_count;
     ir_ref condition;
-    if (!read_block_type(d, &params, &param_count, &results, &result_count) ||
+    if (!body_read_block_type(d, &params, &param_count, &results, &result_count) ||
         !body_pop(d, WASM_I32, &condition) || !body_check_top(d, params, param_count) ||
         !body_push_control(d, CONTROL_IF, params, param_count, results, result_count))
         return false;
@@ -232,8 +231,7 @@ bool op_if(struct body_decoder *d)
     return true;
 }
 
-/* Ends the part of a block that was just read: its results are on the stack, nothing else. */
-static bool finish_part(struct body_decoder *d)
+bool body_finish_part(struct body_decoder *d)
 {
     struct control *top = body_top(d);
     if (!body_check_top(d, top->results, top->result_count))
@@ -251,7 +249,7 @@ static bool start_other(struct body_decoder *d)
 {
     struct control *top = body_top(d);
     if (d->live)
-        jump_to_label(d, top, d->block);
+        body_jump_to_label(d, top, d->block);
     d->live = top->other != IR_NONE;
     if (d->live)
         d->block = top->other;
@@ -264,24 +262,12 @@ bool op_else(struct body_decoder *d)
 {
     if (body_top(d)->kind != CONTROL_IF)
         return body_fail(d, WASM_ERR_MALFORMED, "else without if");
-    return finish_part(d) && start_other(d);
+    return body_finish_part(d) && start_other(d);
 }
 
-bool op_end(struct body_decoder *d)
+bool body_end_block(struct body_decoder *d)
 {
     struct control *top = body_top(d);
-    if (!finish_part(d))
-        return false;
-    if (top->kind == CONTROL_IF) {
-        /* Without an else, the parameters are the results. */
-        if (top->param_count != top->result_count ||
-            (top->param_count && memcmp(top->params, top->results, top->param_count) != 0))
-            return body_fail(d, WASM_ERR_INVALID,
-                             "type mismatch: the if at 0x%x changes types, but has no else",
-                             top->offset);
-        if (top->other != IR_NONE && !start_other(d))
-            return false;
-    }
     switch (top->kind) {
     case CONTROL_FUNC:
         if (d->live)
@@ -296,7 +282,7 @@ bool op_end(struct body_decoder *d)
         if (top->label == IR_NONE)
             break; /* nothing branched here: the block goes on */
         if (d->live)
-            jump_to_label(d, top, d->block);
+            body_jump_to_label(d, top, d->block);
         d->live = true;
         d->block = top->label;
         if (!read_slots(d, top->height, top->results, top->result_count))
@@ -307,14 +293,33 @@ bool op_end(struct body_decoder *d)
     return true;
 }
 
+bool op_end(struct body_decoder *d)
+{
+    struct control *top = body_top(d);
+    if (!body_finish_part(d))
+        return false;
+    if (top->kind == CONTROL_IF) {
+        /* Without an else, the parameters are the results. */
+        if (top->param_count != top->result_count ||
+            (top->param_count && memcmp(top->params, top->results, top->param_count) != 0))
+            return body_fail(d, WASM_ERR_INVALID,
+                             "type mismatch: the if at 0x%x changes types, but has no else",
+                             top->offset);
+        if (top->other != IR_NONE && !start_other(d))
+            return false;
+    }
+    return exceptions_end(d) && body_end_block(d);
+}
+
 bool op_br(struct body_decoder *d)
 {
     struct control *label;
-    if (!read_label(d, &label) || !body_check_top(d, label_types(label), label_count(label)))
+    if (!body_read_label(d, &label) ||
+        !body_check_top(d, body_label_types(label), body_label_count(label)))
         return false;
     if (d->live)
-        jump_to_label(d, label, d->block);
-    set_unreachable(d);
+        body_jump_to_label(d, label, d->block);
+    body_set_unreachable(d);
     return true;
 }
 
@@ -322,8 +327,8 @@ bool op_br_if(struct body_decoder *d)
 {
     struct control *label;
     ir_ref condition;
-    if (!read_label(d, &label) || !body_pop(d, WASM_I32, &condition) ||
-        !body_check_top(d, label_types(label), label_count(label)))
+    if (!body_read_label(d, &label) || !body_pop(d, WASM_I32, &condition) ||
+        !body_check_top(d, body_label_types(label), body_label_count(label)))
         return false;
     if (!d->live)
         return true;
@@ -334,7 +339,7 @@ bool op_br_if(struct body_decoder *d)
         emit_return(d, target);
     } else {
         target = label_block(d, label);
-        write_slots(d, d->block, label->height, label_count(label));
+        write_slots(d, d->block, label->height, body_label_count(label));
     }
     next = ssa_block_new(&d->ssa);
     ir_ref branch = ir_branch(f, d->block, condition, target, next);
@@ -352,9 +357,9 @@ static ir_block_ref table_target(struct body_decoder *d, struct control *c)
     if (c->table_seen == d->tables_seen)
         return c->table_edge;
     c->table_seen = d->tables_seen;
-    if (c->kind == CONTROL_FUNC || label_count(c)) {
+    if (c->kind == CONTROL_FUNC || body_label_count(c)) {
         c->table_edge = ssa_block_new(&d->ssa);
-        jump_to_label(d, c, c->table_edge);
+        body_jump_to_label(d, c, c->table_edge);
     } else {
         c->table_edge = label_block(d, c);
     }
@@ -384,18 +389,18 @@ bool op_br_table(struct body_decoder *d)
     uint32_t arity = 0;
     for (uint32_t i = 0; i <= count; i++) {
         struct control *label;
-        if (!read_label(d, &label))
+        if (!body_read_label(d, &label))
             return false;
         if (i == 0)
-            arity = label_count(label);
-        if (label_count(label) != arity)
+            arity = body_label_count(label);
+        if (body_label_count(label) != arity)
             return body_fail(d, WASM_ERR_INVALID,
                              "type mismatch: br_table labels take %u and %u values", arity,
-                             label_count(label));
+                             body_label_count(label));
         /* In unreachable code each label may see another type in what is missing, so the stack is
          * looked at, not changed. */
         bool seen = label->table_seen == d->tables_seen;
-        if (!seen && !body_match_top(d, label_types(label), arity))
+        if (!seen && !body_match_top(d, body_label_types(label), arity))
             return false;
         if (!d->live) {
             label->table_seen = d->tables_seen;
@@ -406,7 +411,7 @@ bool op_br_table(struct body_decoder *d)
             return body_nomem(d);
         d->f->pool[d->f->blocks[d->block].succs + i] = target;
     }
-    set_unreachable(d);
+    body_set_unreachable(d);
     return true;
 }
 
@@ -417,70 +422,127 @@ bool op_return(struct body_decoder *d)
         return false;
     if (d->live)
         emit_return(d, d->block);
-    set_unreachable(d);
+    body_set_unreachable(d);
     return true;
 }
 
-/* Pops arguments, builds the call, pushes results. */
-static bool call(struct body_decoder *d, enum ir_op op, const struct module_type *type,
-                 uint32_t aux, ir_ref element, uint32_t table)
+/* Pops the arguments and builds the call at the end of the block, results not yet pushed. */
+static bool build_call(struct body_decoder *d, enum ir_op op, const struct module_type *type,
+                       uint32_t aux, ir_ref element, uint32_t table, ir_ref *call)
 {
     struct ir_func *f = d->f;
-    ssa_step(&d->ssa, 16 * (uint64_t)type->result_count);
+    *call = 0;
     if (!body_check_top(d, type->params, type->param_count))
         return false;
     d->operand_count -= type->param_count;
-    ir_ref ins = 0;
-    if (d->live) {
-        uint32_t list = ir_list_new(f, type->param_count);
-        ins = body_emit(d, op, type->result_count ? ir_type_of(type->results[0]) : IR_VOID);
-        if (f->failed)
-            return body_nomem(d);
-        f->ins[ins].aux = aux;
-        f->ins[ins].a = element;
-        f->ins[ins].list = list;
-        f->ins[ins].count = type->param_count;
-        if (op == IR_CALL_INDIRECT)
-            f->ins[ins].table = table;
-        for (uint32_t i = 0; i < type->param_count; i++)
-            f->pool[list + i] = d->operands[d->operand_count + i].value;
-    }
+    if (!d->live)
+        return true;
+    bool ends = ir_op_info[op].flags & IR_E;
+    uint32_t list = ir_list_new(f, type->param_count);
+    *call = body_emit(d, op, type->result_count && !ends ? ir_type_of(type->results[0]) : IR_VOID);
+    if (f->failed)
+        return body_nomem(d);
+    struct ir_ins *ins = ir_at(f, *call);
+    ins->aux = aux;
+    ins->a = element;
+    ins->list = list;
+    ins->count = type->param_count;
+    if (op == IR_CALL_INDIRECT || op == IR_TAIL_CALL_INDIRECT)
+        ins->table = table;
+    for (uint32_t i = 0; i < type->param_count; i++)
+        f->pool[list + i] = d->operands[d->operand_count + i].value;
+    return true;
+}
+
+static bool call(struct body_decoder *d, enum ir_op op, const struct module_type *type,
+                 uint32_t aux, ir_ref element, uint32_t table)
+{
+    ir_ref ins;
+    ssa_step(&d->ssa, 16 * (uint64_t)type->result_count);
+    if (!build_call(d, op, type, aux, element, table, &ins))
+        return false;
     for (uint32_t i = 0; i < type->result_count; i++) {
         ir_ref result = ins;
         if (d->live && i) {
             result = body_emit(d, IR_RESULT, ir_type_of(type->results[i]));
-            f->ins[result].a = ins;
-            f->ins[result].aux = i;
+            d->f->ins[result].a = ins;
+            d->f->ins[result].aux = i;
         }
         if (!body_push(d, type->results[i], result))
             return false;
     }
+    return body_may_throw(d, ins);
+}
+
+/* Ends the block: the callee's results are the function's. */
+static bool tail_call(struct body_decoder *d, enum ir_op op, const struct module_type *type,
+                      uint32_t aux, ir_ref element, uint32_t table)
+{
+    const struct control *func = &d->controls[0];
+    ir_ref ins;
+    if (type->result_count != func->result_count ||
+        (type->result_count && memcmp(type->results, func->results, type->result_count) != 0))
+        return body_fail(d, WASM_ERR_INVALID, "type mismatch: %s of a function with other results",
+                         d->op->name);
+    if (!build_call(d, op, type, aux, element, table, &ins))
+        return false;
+    body_set_unreachable(d);
     return true;
+}
+
+static bool read_callee(struct body_decoder *d, uint32_t *index, const struct module_type **type)
+{
+    if (!read_u32(&d->r, index))
+        return false;
+    if (*index >= d->info->func_count)
+        return body_fail(d, WASM_ERR_INVALID, "unknown function %u", *index);
+    *type = &d->info->types[d->info->func_types[*index]];
+    return true;
+}
+
+/* The immediates of an indirect call, and its element from the stack. */
+static bool read_indirect(struct body_decoder *d, uint32_t *type, uint32_t *table, ir_ref *element)
+{
+    if (!read_u32(&d->r, type) || !read_u32(&d->r, table))
+        return false;
+    if (*table >= d->info->table_count)
+        return body_fail(d, WASM_ERR_INVALID, "unknown table %u", *table);
+    if (d->info->tables[*table].type != WASM_FUNCREF)
+        return body_fail(d, WASM_ERR_INVALID, "type mismatch: %s in a table of %s", d->op->name,
+                         wasm_type_name(d->info->tables[*table].type));
+    if (*type >= d->info->type_count)
+        return body_fail(d, WASM_ERR_INVALID, "unknown type %u", *type);
+    return body_pop(d, WASM_I32, element);
 }
 
 bool op_call(struct body_decoder *d)
 {
     uint32_t index;
-    if (!read_u32(&d->r, &index))
-        return false;
-    if (index >= d->info->func_count)
-        return body_fail(d, WASM_ERR_INVALID, "unknown function %u", index);
-    return call(d, IR_CALL, &d->info->types[d->info->func_types[index]], index, 0, 0);
+    const struct module_type *type = NULL;
+    return read_callee(d, &index, &type) && call(d, IR_CALL, type, index, 0, 0);
 }
 
 bool op_call_indirect(struct body_decoder *d)
 {
     uint32_t type, table;
     ir_ref element;
-    if (!read_u32(&d->r, &type) || !read_u32(&d->r, &table))
-        return false;
-    if (table >= d->info->table_count)
-        return body_fail(d, WASM_ERR_INVALID, "unknown table %u", table);
-    if (d->info->tables[table].type != WASM_FUNCREF)
-        return body_fail(d, WASM_ERR_INVALID, "type mismatch: call_indirect in a table of %s",
-                         wasm_type_name(d->info->tables[table].type));
-    if (type >= d->info->type_count)
-        return body_fail(d, WASM_ERR_INVALID, "unknown type %u", type);
-    return body_pop(d, WASM_I32, &element) &&
+    return read_indirect(d, &type, &table, &element) &&
            call(d, IR_CALL_INDIRECT, &d->info->types[type], type, element, table);
+}
+
+bool op_return_call(struct body_decoder *d)
+{
+    uint32_t index;
+    const struct module_type *type = NULL;
+    return body_need_feature(d, WASM_FEATURE_TAIL_CALLS) && read_callee(d, &index, &type) &&
+           tail_call(d, IR_TAIL_CALL, type, index, 0, 0);
+}
+
+bool op_return_call_indirect(struct body_decoder *d)
+{
+    uint32_t type, table;
+    ir_ref element;
+    return body_need_feature(d, WASM_FEATURE_TAIL_CALLS) &&
+           read_indirect(d, &type, &table, &element) &&
+           tail_call(d, IR_TAIL_CALL_INDIRECT, &d->info->types[type], type, element, table);
 }

@@ -79,6 +79,7 @@ struct module_info {
     uint32_t start;          /* ~0u: none */
     const char **func_names; /* from the name section; NULL, or entries may be NULL */
     const char *module_name; /* from the name section, or NULL */
+    uint32_t without;        /* enum wasm_feature that are off */
     bool has_data_count;
     uint32_t declared_data_count;
     uint8_t *declared;   /* bit per function: may be named by ref.func */

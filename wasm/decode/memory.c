@@ -14,17 +14,17 @@ uint8_t body_address_type(const struct body_decoder *d, uint32_t memory)
     return d->info->memories[memory].is64 ? WASM_I64 : WASM_I32;
 }
 
-/* The memory's index, which can only be 0 and is a single byte until there are several. */
+/* The memory's index; a single byte that is 0 while there can only be one. */
 static bool read_memory(struct body_decoder *d, uint32_t *memory)
 {
     uint8_t byte;
+    if (has_feature(d->info, WASM_FEATURE_MULTI_MEMORY))
+        return read_u32(&d->r, memory);
     *memory = 0;
     if (!read_u8(&d->r, &byte))
         return false;
     if (byte)
-        return body_fail(d, WASM_ERR_MALFORMED,
-                         "zero byte expected: %s (multiple memories are not supported)",
-                         d->op->name);
+        return body_fail(d, WASM_ERR_MALFORMED, "zero byte expected: %s", d->op->name);
     return true;
 }
 
@@ -60,11 +60,28 @@ static bool need_data(struct body_decoder *d, uint32_t segment)
 
 bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset)
 {
+    enum { HAS_MEMORY = 64 }; /* beside the alignment's logarithm */
+    const struct module_info *info = d->info;
     uint32_t align, offset32;
-    if (!read_u32(&d->r, &align) || !read_u32(&d->r, &offset32))
-        return false;
     *memory = 0;
-    *offset = offset32;
+    if (!read_u32(&d->r, &align))
+        return false;
+    if (align & HAS_MEMORY && align < 2 * HAS_MEMORY &&
+        has_feature(info, WASM_FEATURE_MULTI_MEMORY)) {
+        align -= HAS_MEMORY;
+        if (!read_u32(&d->r, memory))
+            return false;
+    }
+    if (*memory < info->memory_count && info->memories[*memory].is64) {
+        if (!read_u64(&d->r, offset))
+            return false;
+    } else {
+        if (!read_u32(&d->r, &offset32))
+            return false;
+        *offset = offset32;
+    }
+    if (align >= 32)
+        return body_fail(d, WASM_ERR_MALFORMED, "malformed memop flags 0x%x", align);
     if (!need_memory(d, *memory))
         return false;
     if (align > d->op->natural)
@@ -135,8 +152,8 @@ bool op_memory_size(struct body_decoder *d)
 
 /* Pops COUNT operands of TYPES, calls the helper of the current instruction with them and the
  * IMMEDIATES, pushes a RESULT unless that is 0. */
-static bool call_helper(struct body_decoder *d, const uint8_t *types, uint32_t count,
-                        const uint32_t *immediates, uint32_t immediate_count, uint8_t result)
+bool body_call_helper(struct body_decoder *d, const uint8_t *types, uint32_t count,
+                      const uint32_t *immediates, uint32_t immediate_count, uint8_t result)
 {
     struct ir_func *f = d->f;
     ir_ref args[MAX_HELPER_ARGS];
@@ -168,7 +185,7 @@ bool op_memory_grow(struct body_decoder *d)
     if (!read_memory(d, &memory) || !need_memory(d, memory))
         return false;
     uint8_t type = body_address_type(d, memory);
-    return call_helper(d, &type, 1, &memory, 1, type);
+    return body_call_helper(d, &type, 1, &memory, 1, type);
 }
 
 bool op_memory_init(struct body_decoder *d)
@@ -179,7 +196,7 @@ bool op_memory_init(struct body_decoder *d)
         return false;
     const uint8_t types[] = {body_address_type(d, memory), WASM_I32, WASM_I32};
     const uint32_t immediates[] = {segment, memory};
-    return call_helper(d, types, 3, immediates, 2, 0);
+    return body_call_helper(d, types, 3, immediates, 2, 0);
 }
 
 bool op_memory_copy(struct body_decoder *d)
@@ -191,7 +208,7 @@ bool op_memory_copy(struct body_decoder *d)
     uint8_t to_type = body_address_type(d, to), from_type = body_address_type(d, from);
     const uint8_t types[] = {to_type, from_type, to_type == from_type ? to_type : WASM_I32};
     const uint32_t immediates[] = {to, from};
-    return call_helper(d, types, 3, immediates, 2, 0);
+    return body_call_helper(d, types, 3, immediates, 2, 0);
 }
 
 bool op_memory_fill(struct body_decoder *d)
@@ -200,14 +217,14 @@ bool op_memory_fill(struct body_decoder *d)
     if (!read_memory(d, &memory) || !need_memory(d, memory))
         return false;
     const uint8_t types[] = {body_address_type(d, memory), WASM_I32, body_address_type(d, memory)};
-    return call_helper(d, types, 3, &memory, 1, 0);
+    return body_call_helper(d, types, 3, &memory, 1, 0);
 }
 
 bool op_data_drop(struct body_decoder *d)
 {
     uint32_t segment;
     return read_data(d, &segment) && need_data(d, segment) &&
-           call_helper(d, NULL, 0, &segment, 1, 0);
+           body_call_helper(d, NULL, 0, &segment, 1, 0);
 }
 
 bool op_table_get(struct body_decoder *d)
@@ -215,7 +232,7 @@ bool op_table_get(struct body_decoder *d)
     static const uint8_t types[] = {WASM_I32};
     uint32_t table;
     return read_table(d, &table) &&
-           call_helper(d, types, 1, &table, 1, d->info->tables[table].type);
+           body_call_helper(d, types, 1, &table, 1, d->info->tables[table].type);
 }
 
 bool op_table_set(struct body_decoder *d)
@@ -224,13 +241,13 @@ bool op_table_set(struct body_decoder *d)
     if (!read_table(d, &table))
         return false;
     const uint8_t types[] = {WASM_I32, d->info->tables[table].type};
-    return call_helper(d, types, 2, &table, 1, 0);
+    return body_call_helper(d, types, 2, &table, 1, 0);
 }
 
 bool op_table_size(struct body_decoder *d)
 {
     uint32_t table;
-    return read_table(d, &table) && call_helper(d, NULL, 0, &table, 1, WASM_I32);
+    return read_table(d, &table) && body_call_helper(d, NULL, 0, &table, 1, WASM_I32);
 }
 
 bool op_table_grow(struct body_decoder *d)
@@ -239,7 +256,7 @@ bool op_table_grow(struct body_decoder *d)
     if (!read_table(d, &table))
         return false;
     const uint8_t types[] = {d->info->tables[table].type, WASM_I32};
-    return call_helper(d, types, 2, &table, 1, WASM_I32);
+    return body_call_helper(d, types, 2, &table, 1, WASM_I32);
 }
 
 bool op_table_fill(struct body_decoder *d)
@@ -248,7 +265,7 @@ bool op_table_fill(struct body_decoder *d)
     if (!read_table(d, &table))
         return false;
     const uint8_t types[] = {WASM_I32, d->info->tables[table].type, WASM_I32};
-    return call_helper(d, types, 3, &table, 1, 0);
+    return body_call_helper(d, types, 3, &table, 1, 0);
 }
 
 bool op_table_copy(struct body_decoder *d)
@@ -262,7 +279,7 @@ bool op_table_copy(struct body_decoder *d)
                          wasm_type_name(d->info->tables[from].type),
                          wasm_type_name(d->info->tables[to].type));
     const uint32_t immediates[] = {to, from};
-    return call_helper(d, types, 3, immediates, 2, 0);
+    return body_call_helper(d, types, 3, immediates, 2, 0);
 }
 
 bool op_table_init(struct body_decoder *d)
@@ -276,14 +293,14 @@ bool op_table_init(struct body_decoder *d)
                          wasm_type_name(d->info->elems[segment].type),
                          wasm_type_name(d->info->tables[table].type));
     const uint32_t immediates[] = {segment, table};
-    return call_helper(d, types, 3, immediates, 2, 0);
+    return body_call_helper(d, types, 3, immediates, 2, 0);
 }
 
 bool op_elem_drop(struct body_decoder *d)
 {
     uint32_t segment;
     return read_u32(&d->r, &segment) && need_elem(d, segment) &&
-           call_helper(d, NULL, 0, &segment, 1, 0);
+           body_call_helper(d, NULL, 0, &segment, 1, 0);
 }
 
 bool op_ref_null(struct body_decoder *d)
@@ -319,5 +336,5 @@ bool op_ref_func(struct body_decoder *d)
         return body_fail(d, WASM_ERR_INVALID, "unknown function %u", index);
     if (!(d->info->declared[index / 8] >> index % 8 & 1))
         return body_fail(d, WASM_ERR_INVALID, "undeclared function reference %u", index);
-    return call_helper(d, NULL, 0, &index, 1, WASM_FUNCREF);
+    return body_call_helper(d, NULL, 0, &index, 1, WASM_FUNCREF);
 }

@@ -63,6 +63,7 @@ void module_info_free(struct module_info *info)
     wasm_host_free(info->tables);
     wasm_host_free(info->memories);
     wasm_host_free(info->globals);
+    wasm_host_free(info->tag_types);
     wasm_host_free(info->customs);
     for (struct chunk *chunk = info->memory, *next; chunk; chunk = next) {
         next = chunk->next;
@@ -113,6 +114,8 @@ static bool decode_data_count(struct module_decoder *d)
     return read_u32(&d->r, &d->info->declared_data_count);
 }
 
+enum { SECTION_TAG = 13 };
+
 /* Sections by id: their place in the order, and who reads them. */
 static const struct section {
     const char *name;
@@ -125,13 +128,14 @@ static const struct section {
     [3] = {"function", 3, decode_functions},
     [4] = {"table", 4, decode_tables},
     [5] = {"memory", 5, decode_memories},
-    [6] = {"global", 6, decode_globals},
-    [7] = {"export", 7, decode_exports},
-    [8] = {"start", 8, decode_start},
-    [9] = {"element", 9, decode_elems},
-    [10] = {"code", 11, decode_code},
-    [11] = {"data", 12, decode_datas},
-    [12] = {"data count", 10, decode_data_count},
+    [6] = {"global", 7, decode_globals},
+    [7] = {"export", 8, decode_exports},
+    [8] = {"start", 9, decode_start},
+    [9] = {"element", 10, decode_elems},
+    [10] = {"code", 12, decode_code},
+    [11] = {"data", 13, decode_datas},
+    [12] = {"data count", 11, decode_data_count},
+    [SECTION_TAG] = {"tag", 6, decode_tags},
 };
 
 static bool decode_section(struct module_decoder *d, const uint8_t *module_end, uint8_t *rank)
@@ -141,9 +145,9 @@ static bool decode_section(struct module_decoder *d, const uint8_t *module_end, 
     uint8_t id;
     if (!read_u8(r, &id))
         return false;
-    if (id >= sizeof sections / sizeof sections[0])
-        return reader_fail_at(r, WASM_ERR_MALFORMED, start, "malformed section id %u%s", id,
-                              id == 13 ? " (exception handling is not supported)" : "");
+    if (id >= sizeof sections / sizeof sections[0] ||
+        (id == SECTION_TAG && !has_feature(d->info, WASM_FEATURE_EXCEPTIONS)))
+        return reader_fail_at(r, WASM_ERR_MALFORMED, start, "malformed section id %u", id);
     const struct section *section = &sections[id];
     if (!read_u32(r, &size))
         return false;
@@ -230,7 +234,9 @@ static bool build_ir_module(struct module_decoder *d)
                                   .import_count = info->imported_funcs,
                                   .global_count = info->global_count,
                                   .memory_count = info->memory_count,
-                                  .table_count = info->table_count};
+                                  .table_count = info->table_count,
+                                  .tag_types = info->tag_types,
+                                  .tag_count = info->tag_count};
     return true;
 }
 
@@ -242,6 +248,7 @@ static bool decode_all(struct module_decoder *d, size_t max_size)
         return reader_fail(r, WASM_ERR_LIMIT, "module of %zu bytes, the limit is %zu", info->size,
                            max_size);
     static const uint8_t magic[4] = {0, 'a', 's', 'm'}, version[4] = {1, 0, 0, 0};
+    static const uint8_t component[4] = {0x0d, 0, 1, 0};
     if (info->size < 4)
         return reader_fail_at(r, WASM_ERR_MALFORMED, info->size, "unexpected end");
     if (memcmp(r->p, magic, 4) != 0)
@@ -249,6 +256,9 @@ static bool decode_all(struct module_decoder *d, size_t max_size)
     r->p += 4;
     if (info->size < 8)
         return reader_fail_at(r, WASM_ERR_MALFORMED, info->size, "unexpected end");
+    if (memcmp(r->p, component, 4) == 0)
+        return reader_fail(r, WASM_ERR_UNSUPPORTED,
+                           "component model: not supported; load the core module inside");
     if (memcmp(r->p, version, 4) != 0)
         return reader_fail(r, WASM_ERR_MALFORMED, "unknown binary version");
     r->p += 4;
@@ -284,6 +294,7 @@ bool decode_module(const uint8_t *bytes, size_t size, const struct wasm_load_opt
     info->bytes = bytes ? bytes : nothing;
     info->size = bytes ? size : 0;
     info->start = UINT32_MAX;
+    info->without = options ? options->without : 0;
     struct module_decoder d = {
         .r = {.base = info->bytes,
               .p = info->bytes,

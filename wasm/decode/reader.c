@@ -84,6 +84,11 @@ bool read_s64(struct reader *r, int64_t *value)
     return true;
 }
 
+bool read_u64(struct reader *r, uint64_t *value)
+{
+    return read_leb(r, 64, false, value);
+}
+
 bool read_bytes(struct reader *r, size_t len, const uint8_t **bytes)
 {
     if (len > reader_left(r))

@@ -22,6 +22,7 @@ void reader_record(struct reader *r, enum wasm_error_kind kind, size_t offset, c
 bool read_u32_slow(struct reader *r, uint32_t *value);
 bool read_s32_slow(struct reader *r, int32_t *value);
 bool read_s64(struct reader *r, int64_t *value);
+bool read_u64(struct reader *r, uint64_t *value);
 bool read_s33(struct reader *r, int64_t *value);
 /* LEN bytes, given as a pointer into the module. */
 bool read_bytes(struct reader *r, size_t len, const uint8_t **bytes);

@@ -17,6 +17,7 @@ const char *wasm_type_name(uint8_t type)
     case WASM_V128: return "v128";
     case WASM_FUNCREF: return "funcref";
     case WASM_EXTERNREF: return "externref";
+    case WASM_EXNREF: return "exnref";
     default: return "anything";
     }
 }
@@ -30,7 +31,8 @@ enum ir_type ir_type_of(uint8_t wasm_type)
     case WASM_F64: return IR_F64;
     case WASM_V128: return IR_V128;
     case WASM_FUNCREF:
-    case WASM_EXTERNREF: return IR_REF;
+    case WASM_EXTERNREF:
+    case WASM_EXNREF: return IR_REF;
     default: return IR_VOID;
     }
 }
@@ -117,37 +119,66 @@ static bool read_type_index(struct module_decoder *d, uint32_t *index)
     return true;
 }
 
+/* The flags of limits, and what each asks for. */
+enum { HAS_MAX = 1, SHARED = 2, IS_64 = 4, PAGE_SIZE = 8 };
+
+static bool read_limits_flags(struct module_decoder *d, bool memory, uint8_t *flags)
+{
+    struct reader *r = &d->r;
+    uint32_t offset = reader_offset(r), known = HAS_MAX;
+    if (!read_u8(r, flags))
+        return false;
+    if (memory && has_feature(d->info, WASM_FEATURE_THREADS))
+        known |= SHARED;
+    if (memory && has_feature(d->info, WASM_FEATURE_MEMORY64))
+        known |= IS_64;
+    if (!(*flags & ~known))
+        return true;
+    if (!memory && (*flags == IS_64 || *flags == (IS_64 | HAS_MAX)) &&
+        has_feature(d->info, WASM_FEATURE_MEMORY64))
+        return reader_fail_at(r, WASM_ERR_UNSUPPORTED, offset, "64-bit tables: not supported");
+    if (memory && *flags & PAGE_SIZE && *flags < 2 * PAGE_SIZE)
+        return reader_fail_at(r, WASM_ERR_UNSUPPORTED, offset, "custom page sizes: not supported");
+    return reader_fail_at(r, WASM_ERR_MALFORMED, offset,
+                          *flags & 0x80 ? "integer representation too long"
+                                        : "integer too large: malformed limits flags 0x%02x",
+                          *flags);
+}
+
+static bool read_limit(struct reader *r, bool wide, uint64_t *value)
+{
+    uint32_t narrow = 0;
+    bool read = wide ? read_u64(r, value) : read_u32(r, &narrow);
+    if (!wide)
+        *value = narrow;
+    return read;
+}
+
 /* Limits of a table or memory. */
 static bool read_limits(struct module_decoder *d, bool memory, struct module_limits *limits)
 {
     struct reader *r = &d->r;
-    uint32_t offset = reader_offset(r), min, max = 0;
+    uint32_t offset = reader_offset(r);
     uint8_t flags;
-    if (!read_u8(r, &flags))
+    if (!read_limits_flags(d, memory, &flags))
         return false;
-    if (flags > 1) {
-        if (memory && flags == 3)
-            return reader_fail_at(r, WASM_ERR_UNSUPPORTED, offset,
-                                  "threads: shared memories are not supported");
-        if (memory && (flags == 4 || flags == 5 || flags == 7))
-            return reader_fail_at(r, WASM_ERR_UNSUPPORTED, offset,
-                                  "memory64: 64-bit memories are not supported");
-        return reader_fail_at(r, WASM_ERR_MALFORMED, offset,
-                              flags & 0x80 ? "integer representation too long"
-                                           : "integer too large: malformed limits flags 0x%02x",
-                              flags);
-    }
-    if (!read_u32(r, &min) || (flags && !read_u32(r, &max)))
+    limits->has_max = flags & HAS_MAX;
+    limits->shared = flags & SHARED;
+    limits->is64 = flags & IS_64;
+    if (!read_limit(r, limits->is64, &limits->min) ||
+        (limits->has_max && !read_limit(r, limits->is64, &limits->max)))
         return false;
-    limits->min = min;
-    limits->max = max;
-    limits->has_max = flags;
-    if (memory && (min > 65536 || (flags && max > 65536)))
+    uint64_t most = limits->is64 ? 1ull << 48 : 65536;
+    if (memory && (limits->min > most || (limits->has_max && limits->max > most)))
         return reader_fail_at(r, WASM_ERR_INVALID, offset,
-                              "memory size must be at most 65536 pages (4GiB)");
-    if (flags && min > max)
+                              limits->is64 ? "memory size must be at most 2^48 pages"
+                                           : "memory size must be at most 65536 pages (4GiB)");
+    if (limits->has_max && limits->min > limits->max)
         return reader_fail_at(r, WASM_ERR_INVALID, offset,
-                              "size minimum must not be greater than maximum: %u and %u", min, max);
+                              "size minimum must not be greater than maximum: %llu and %llu",
+                              (unsigned long long)limits->min, (unsigned long long)limits->max);
+    if (limits->shared && !limits->has_max)
+        return reader_fail_at(r, WASM_ERR_INVALID, offset, "shared memory must have maximum");
     return true;
 }
 
@@ -161,9 +192,11 @@ static bool read_memory_type(struct module_decoder *d, struct module_limits *lim
     uint32_t offset = reader_offset(&d->r);
     if (!read_limits(d, true, limits))
         return false;
+    if (d->info->memory_count && !has_feature(d->info, WASM_FEATURE_MULTI_MEMORY))
+        return reader_fail_at(&d->r, WASM_ERR_INVALID, offset, "multiple memories");
     if (d->info->memory_count >= WASM_MAX_MEMORIES)
-        return reader_fail_at(&d->r, WASM_ERR_UNSUPPORTED, offset,
-                              "multiple memories are not supported");
+        return reader_fail_at(&d->r, WASM_ERR_LIMIT, offset, "more than %u memories",
+                              WASM_MAX_MEMORIES);
     return true;
 }
 
@@ -182,10 +215,35 @@ static bool read_global_type(struct module_decoder *d, struct module_global *glo
     return true;
 }
 
+/* A tag: the attribute, which can only be that of an exception, and the type of its payload. */
+static bool read_tag_type(struct module_decoder *d, uint32_t *type)
+{
+    struct reader *r = &d->r;
+    uint32_t offset = reader_offset(r);
+    uint8_t attribute;
+    if (!read_u8(r, &attribute))
+        return false;
+    if (attribute)
+        return reader_fail_at(r, WASM_ERR_MALFORMED, offset, "malformed tag attribute 0x%02x",
+                              attribute);
+    if (!read_type_index(d, type))
+        return false;
+    if (d->info->types[*type].result_count)
+        return reader_fail_at(r, WASM_ERR_INVALID, offset,
+                              "non-empty tag result type: type %u has results", *type);
+    return true;
+}
+
 /* Appends to the index spaces while imports come one by one: growth by doubling. */
 static bool grow_by_one(struct module_decoder *d, void *array, uint32_t count, size_t size)
 {
     return count & (count - 1) ? true : info_grow(d, array, count ? count * 2 : 1, size);
+}
+
+static struct wasm_functype functype_of(const struct module_type *type)
+{
+    return (struct wasm_functype){type->params, type->results, type->param_count,
+                                  type->result_count};
 }
 
 static bool decode_import(struct module_decoder *d, struct wasm_import *import)
@@ -203,6 +261,8 @@ static bool decode_import(struct module_decoder *d, struct wasm_import *import)
     uint8_t kind;
     if (!read_u8(r, &kind))
         return false;
+    if (kind == WASM_TAG && !has_feature(info, WASM_FEATURE_EXCEPTIONS))
+        return reader_fail_at(r, WASM_ERR_MALFORMED, offset, "malformed import kind %u", kind);
     switch (kind) {
     case WASM_FUNC:
         if (!read_type_index(d, &type))
@@ -213,9 +273,7 @@ static bool decode_import(struct module_decoder *d, struct wasm_import *import)
             return false;
         info->func_types[info->func_count++] = type;
         info->imported_funcs++;
-        import->func =
-            (struct wasm_functype){info->types[type].params, info->types[type].results,
-                                   info->types[type].param_count, info->types[type].result_count};
+        import->func = functype_of(&info->types[type]);
         break;
     case WASM_TABLE: {
         struct module_table table = {0};
@@ -243,6 +301,8 @@ static bool decode_import(struct module_decoder *d, struct wasm_import *import)
         import->has_max = limits.has_max;
         import->min = limits.min;
         import->max = limits.max;
+        import->shared = limits.shared;
+        import->is64 = limits.is64;
         break;
     }
     case WASM_GLOBAL: {
@@ -259,9 +319,18 @@ static bool decode_import(struct module_decoder *d, struct wasm_import *import)
         import->mutable_ = global.mutable_;
         break;
     }
-    default:
-        return reader_fail_at(r, WASM_ERR_MALFORMED, offset, "malformed import kind %u%s", kind,
-                              kind == WASM_TAG ? " (exception handling is not supported)" : "");
+    case WASM_TAG:
+        if (!read_tag_type(d, &type))
+            return false;
+        if (info->tag_count >= WASM_MAX_TAGS)
+            return reader_fail(r, WASM_ERR_LIMIT, "more than %u tags", WASM_MAX_TAGS);
+        if (!grow_by_one(d, &info->tag_types, info->tag_count, sizeof *info->tag_types))
+            return false;
+        info->tag_types[info->tag_count++] = type;
+        info->imported_tags++;
+        import->func = functype_of(&info->types[type]);
+        break;
+    default: return reader_fail_at(r, WASM_ERR_MALFORMED, offset, "malformed import kind %u", kind);
     }
     import->kind = (enum wasm_kind)kind;
     return true;
@@ -324,6 +393,19 @@ bool decode_memories(struct module_decoder *d)
             return false;
         info->memories[info->memory_count++] = limits;
     }
+    return true;
+}
+
+bool decode_tags(struct module_decoder *d)
+{
+    struct module_info *info = d->info;
+    uint32_t count;
+    if (!read_count(d, 2, info->tag_count, WASM_MAX_TAGS, "tags", &count) ||
+        !info_grow(d, &info->tag_types, info->tag_count + count, sizeof *info->tag_types))
+        return false;
+    for (uint32_t i = 0; i < count; i++, info->tag_count++)
+        if (!read_tag_type(d, &info->tag_types[info->tag_count]))
+            return false;
     return true;
 }
 
@@ -395,18 +477,20 @@ static bool decode_export(struct module_decoder *d, struct wasm_export *export)
         [WASM_TABLE] = {"table", info->table_count},
         [WASM_MEMORY] = {"memory", info->memory_count},
         [WASM_GLOBAL] = {"global", info->global_count},
+        [WASM_TAG] = {"tag", info->tag_count},
     };
-    if (kind >= sizeof spaces / sizeof spaces[0])
+    if (kind >= sizeof spaces / sizeof spaces[0] ||
+        (kind == WASM_TAG && !has_feature(info, WASM_FEATURE_EXCEPTIONS)))
         return reader_fail_at(r, WASM_ERR_MALFORMED, offset, "malformed export kind %u", kind);
     if (export->index >= spaces[kind].count)
         return reader_fail_at(r, WASM_ERR_INVALID, offset, "unknown %s %u", spaces[kind].name,
                               export->index);
     export->kind = (enum wasm_kind)kind;
     if (kind == WASM_FUNC) {
-        const struct module_type *type = &info->types[info->func_types[export->index]];
-        export->func = (struct wasm_functype){type->params, type->results, type->param_count,
-                                              type->result_count};
+        export->func = functype_of(&info->types[info->func_types[export->index]]);
         info_declare(info, export->index);
+    } else if (kind == WASM_TAG) {
+        export->func = functype_of(&info->types[info->tag_types[export->index]]);
     }
     return true;
 }

@@ -28,6 +28,7 @@ bool decode_imports(struct module_decoder *d);
 bool decode_functions(struct module_decoder *d);
 bool decode_tables(struct module_decoder *d);
 bool decode_memories(struct module_decoder *d);
+bool decode_tags(struct module_decoder *d);
 bool decode_globals(struct module_decoder *d);
 bool decode_exports(struct module_decoder *d);
 bool decode_start(struct module_decoder *d);
@@ -38,6 +39,10 @@ bool decode_custom(struct module_decoder *d);
 
 bool read_value_type(struct reader *r, uint8_t *type);
 bool read_reference_type(struct reader *r, uint8_t *type);
+static inline bool has_feature(const struct module_info *info, enum wasm_feature feature)
+{
+    return !(info->without & feature);
+}
 /* A constant expression (spec 3.3.10) of type TYPE, up to and including its end. */
 bool read_init(struct module_decoder *d, uint8_t type, struct module_init *init);
 /* Marks a function that ref.func may name in bodies. */
@@ -53,7 +58,7 @@ enum ir_type ir_type_of(uint8_t wasm_type);
 
 static inline bool is_reference(uint8_t type)
 {
-    return type == WASM_FUNCREF || type == WASM_EXTERNREF;
+    return type == WASM_FUNCREF || type == WASM_EXTERNREF || type == WASM_EXNREF;
 }
 
 #endif
