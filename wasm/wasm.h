@@ -75,22 +75,23 @@ struct wasm_error {
 enum wasm_trap {
     WASM_TRAP_NONE,
     WASM_TRAP_UNREACHABLE,
-    WASM_TRAP_MEMORY,       /* out of bounds memory access */
-    WASM_TRAP_TABLE,        /* out of bounds table access */
-    WASM_TRAP_UNDEFINED,    /* undefined element: call_indirect past the end of the table */
-    WASM_TRAP_NULL,         /* uninitialized element */
-    WASM_TRAP_SIGNATURE,    /* indirect call type mismatch */
-    WASM_TRAP_DIV_ZERO,     /* integer divide by zero */
-    WASM_TRAP_INT_OVERFLOW, /* integer overflow */
-    WASM_TRAP_CONVERSION,   /* invalid conversion to integer */
-    WASM_TRAP_STACK,        /* call stack exhausted */
-    WASM_TRAP_TIMEOUT,      /* the call's time budget is spent */
-    WASM_TRAP_EXIT,         /* the host ended the call on purpose (proc_exit) */
-    WASM_TRAP_HOST,         /* a host function refused */
-    WASM_TRAP_EXCEPTION,    /* uncaught exception */
-    WASM_TRAP_NULL_REF,     /* null exception reference: throw_ref of null */
-    WASM_TRAP_UNALIGNED,    /* unaligned atomic */
-    WASM_TRAP_SHARED,       /* expected shared memory: atomic.wait elsewhere */
+    WASM_TRAP_MEMORY,           /* out of bounds memory access */
+    WASM_TRAP_TABLE,            /* out of bounds table access */
+    WASM_TRAP_UNDEFINED,        /* undefined element: call_indirect past the end of the table */
+    WASM_TRAP_NULL,             /* uninitialized element */
+    WASM_TRAP_SIGNATURE,        /* indirect call type mismatch */
+    WASM_TRAP_DIV_ZERO,         /* integer divide by zero */
+    WASM_TRAP_INT_OVERFLOW,     /* integer overflow */
+    WASM_TRAP_CONVERSION,       /* invalid conversion to integer */
+    WASM_TRAP_STACK,            /* call stack exhausted */
+    WASM_TRAP_TIMEOUT,          /* the call's time budget is spent */
+    WASM_TRAP_EXIT,             /* the host ended the call on purpose (proc_exit) */
+    WASM_TRAP_HOST,             /* a host function refused */
+    WASM_TRAP_EXCEPTION,        /* uncaught exception */
+    WASM_TRAP_NULL_REF,         /* null exception reference: throw_ref of null */
+    WASM_TRAP_UNALIGNED,        /* unaligned atomic */
+    WASM_TRAP_EXCEPTION_MEMORY, /* too many exceptions alive at a time: over 16 MiB */
+    WASM_TRAP_SHARED,           /* expected shared memory: atomic.wait elsewhere */
     WASM_TRAP_COUNT,
 };
 const char *wasm_trap_name(enum wasm_trap trap); /* "out of bounds memory access", … */
@@ -283,6 +284,9 @@ uint64_t wasm_memory_size(const struct wasm_memory *memory); /* bytes */
 /* Objects the embedder creates to be imported (the test suite's spectest module). Counted:
  * release drops the creator's reference. */
 struct wasm_memory *wasm_memory_new(uint64_t min_pages, uint64_t max_pages);
+/* A memory for several threads: each runs an instance of its own, not linked to the others in any
+ * other way, that imports it. */
+struct wasm_memory *wasm_memory_new_shared(uint64_t min_pages, uint64_t max_pages);
 void wasm_memory_release(struct wasm_memory *memory);
 struct wasm_table *wasm_table_new(uint8_t type, uint32_t min, uint32_t max);
 void wasm_table_release(struct wasm_table *table);

@@ -21,13 +21,14 @@ static void print_line(void *context, const char *line)
 
 enum { PRINT = 1, NO_VERIFY = 2 };
 static uint64_t deadline_ms;
+static struct wasm_load_options options;
 
 static void answer(const uint8_t *bytes, size_t size, int flags)
 {
     struct module_info info;
     struct wasm_error err;
     char why[256];
-    if (!decode_module(bytes, size, NULL, &info, &err)) {
+    if (!decode_module(bytes, size, &options, &info, &err)) {
         printf("%s %u %s\n", kinds[err.kind], err.offset, err.message);
         return;
     }
@@ -104,6 +105,8 @@ int main(int argc, char **argv)
             times = strtol(argv[++i], NULL, 10), flags |= NO_VERIFY;
         else if (strcmp(argv[i], "--deadline") == 0 && i + 1 < argc)
             deadline_ms = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--without") == 0 && i + 1 < argc)
+            options.without = (uint32_t)strtoul(argv[++i], NULL, 0);
         else
             path = argv[i];
     }

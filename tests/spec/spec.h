@@ -12,16 +12,25 @@
 
 struct spec_counts {
     unsigned passed, failed;
-    unsigned skipped; /* about the text format, which is not ours */
-    unsigned early;   /* of the passed: malformed modules rejected as invalid */
+    unsigned skipped;  /* about the text format, which is not ours */
+    unsigned excluded; /* by name */
+    unsigned early;    /* of the passed: malformed modules rejected as invalid */
 };
 
 /* Save every module as a .qwo file and run what loading that gives. */
 extern bool spec_through_files;
 
-/* Executes every command; DIRECTORY holds the modules. Failures go to LOG as "# line N: …". */
+/* A line of the script that is not executed. */
+struct spec_exclusion {
+    int line;
+    unsigned used;
+};
+
+/* Executes every command but those at the EXCLUDED lines; DIRECTORY holds the modules. Failures go
+ * to LOG as "# line N: …". */
 void spec_run(const cJSON *document, const char *directory, const struct wasm_load_options *load,
-              FILE *log, struct spec_counts *counts);
+              const struct spec_exclusion *excluded, unsigned excluded_count, FILE *log,
+              struct spec_counts *counts);
 
 /* Stands in the JSON for an escaped zero character, and is as long. */
 #define SPEC_ZERO "<zero>"

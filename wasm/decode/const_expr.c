@@ -151,7 +151,7 @@ bool read_init(struct module_decoder *d, uint8_t type, struct module_init *init)
             if (depth < 2 || types[depth - 1] != operands || types[depth - 2] != operands)
                 return reader_fail_at(r, WASM_ERR_INVALID, offset,
                                       "type mismatch: %s in a constant expression",
-                                      opcodes[opcode].name);
+                                      opcode_name(opcode));
             depth--;
             continue;
         }

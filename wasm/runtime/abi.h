@@ -103,10 +103,11 @@ struct wasm_memory {
     uint8_t *base; /* start of the reservation */
     uint64_t size; /* accessible bytes */
     uint64_t max_pages;
-    uint64_t reserved; /* bytes of address space */
-    uint32_t references;
-    uint32_t flags;
+    uint64_t reserved;   /* bytes of address space */
+    uint32_t references; /* of a shared memory: holders, changed atomically */
+    uint32_t flags;      /* WASM_MEMORY_* */
 };
+enum { WASM_MEMORY_SHARED = 1, WASM_MEMORY_64 = 2 };
 
 struct wasm_table {
     void **elements; /* struct wasm_func * or externref */
@@ -132,9 +133,9 @@ struct wasm_tag {
  * them as exnref. */
 struct wasm_exception {
     struct wasm_tag *tag;
-    struct wasm_exception *next; /* the runtime's */
-    uint64_t mark;
-    uint64_t reserved;
+    struct wasm_exception *next; /* this and what follows is the runtime's */
+    uint32_t count;              /* of values */
+    bool marked;
     union wasm_value values[] __attribute__((aligned(16))); /* one per parameter of the tag */
 };
 

@@ -56,6 +56,12 @@ bool module_is_site(const struct wasm_module *module, uint32_t offset)
     return n && module->sites[n - 1].offset == offset;
 }
 
+bool module_site_catches(const struct wasm_module *module, uint32_t offset)
+{
+    uint32_t n = sites_before(module, offset);
+    return n && module->sites[n - 1].offset == offset && module->sites[n - 1].catches;
+}
+
 uint32_t module_find_pos(const struct wasm_module *module, uint32_t offset)
 {
     const struct code_trap *trap = module_find_trap(module, offset);

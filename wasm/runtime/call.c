@@ -34,7 +34,7 @@ static uintptr_t stack_enter(struct wasm_store *store, uint8_t *stack, size_t si
 }
 
 /* A trap leaves frames of C functions behind on the engine stack; their poison goes with them. */
-static void stack_unpoison(const struct wasm_store *store, uintptr_t high)
+void stack_unpoison(const struct wasm_store *store, uintptr_t high)
 {
 #ifdef __SANITIZE_ADDRESS__
     __asan_unpoison_memory_region((void *)store->exec.stack_low, high - store->exec.stack_low);
@@ -97,6 +97,7 @@ static __attribute__((noinline)) enum wasm_trap call_nested(struct wasm_func *fu
         if (!extra)
             return WASM_TRAP_STACK;
         top = stack_enter(store, extra, extra_size);
+        store->extra_stacks++;
     } else if (here < exec->host_limit) {
         return WASM_TRAP_STACK;
     }
@@ -116,8 +117,10 @@ static __attribute__((noinline)) enum wasm_trap call_nested(struct wasm_func *fu
         stack_unpoison(store, top ? top : here);
         exec->trap = trap;
     }
-    if (extra)
+    if (extra) {
         stack_destroy(extra, extra_size);
+        store->extra_stacks--;
+    }
     exec->exit_sp = saved.exit_sp;
     exec->host_limit = saved.host_limit;
     exec->guard_low = saved.guard_low;
@@ -150,6 +153,7 @@ enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
         return WASM_TRAP_HOST; /* freed */
     uintptr_t top = stack_enter(store, instance->stack, instance->stack_size);
     store->exec.interrupted = 0;
+    store->exec.exception = NULL;
     store->trace_count = 0;
     uint64_t budget = instance->budget_ns;
     struct wasm_deadline outer = {0, NULL};
@@ -172,6 +176,8 @@ enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
 _Noreturn void wasm_trap(struct wasm_instance *caller, enum wasm_trap trap)
 {
     struct wasm_store *store = instance_of(caller)->store;
+    if (trap == WASM_TRAP_EXCEPTION)
+        exception_pass_on(caller, (uintptr_t)__builtin_frame_address(0));
     trace_capture_host(store, (uintptr_t)__builtin_frame_address(0));
     target_exit(caller, trap ? (uint32_t)trap : WASM_TRAP_HOST);
 }

@@ -42,6 +42,7 @@ const char *wasm_trap_name(enum wasm_trap trap)
         [WASM_TRAP_EXCEPTION] = "uncaught exception",
         [WASM_TRAP_NULL_REF] = "null exception reference",
         [WASM_TRAP_UNALIGNED] = "unaligned atomic",
+        [WASM_TRAP_EXCEPTION_MEMORY] = "out of memory for exceptions",
         [WASM_TRAP_SHARED] = "expected shared memory",
     };
     return (unsigned)trap < WASM_TRAP_COUNT ? names[trap] : "unknown trap";

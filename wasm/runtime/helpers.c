@@ -198,7 +198,6 @@ ROUND_HELPER(f64_floor, double, floor_double)
 ROUND_HELPER(f64_trunc, double, trunc_double)
 ROUND_HELPER(f64_nearest, double, nearest_double)
 
-/* Shared memories and exceptions are not created yet, so nothing valid can ask for these. */
 uint32_t helper_atomic_notify(struct wasm_instance *instance, uint64_t address, uint64_t offset,
                               uint32_t count, uint32_t memory)
 {
@@ -218,16 +217,4 @@ uint32_t helper_atomic_wait64(struct wasm_instance *instance, uint64_t address, 
 {
     (void)address, (void)offset, (void)expected, (void)timeout, (void)memory;
     wasm_trap(instance, WASM_TRAP_SHARED);
-}
-
-struct wasm_exception *helper_exception_new(struct wasm_instance *instance, uint32_t tag)
-{
-    (void)tag;
-    wasm_trap(instance, WASM_TRAP_EXCEPTION);
-}
-
-void helper_exception_throw(struct wasm_instance *instance, struct wasm_exception *exception)
-{
-    (void)exception;
-    wasm_trap(instance, WASM_TRAP_EXCEPTION);
 }

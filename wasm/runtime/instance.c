@@ -73,14 +73,14 @@ static bool limits_match(const struct wasm_import *import, uint64_t size,
 static bool link_imports(struct instance *in, const struct wasm_instance_options *options,
                          struct wasm_error *err)
 {
-    uint32_t next[4] = {0};
+    uint32_t next[5] = {0};
     for (uint32_t i = 0; i < in->module->info.import_count; i++) {
         const struct wasm_import *import = &in->module->info.imports[i];
         struct wasm_extern found = {import->kind, {NULL}};
         if (!options || !options->resolve || !options->resolve(options->context, import, &found) ||
             !found.func)
             return unlinkable(err, "unknown import", import);
-        if (found.kind != import->kind || import->kind > WASM_GLOBAL)
+        if (found.kind != import->kind || import->kind > WASM_TAG)
             return unlinkable(err, "incompatible import type", import);
         uint32_t index = next[import->kind]++;
         switch (import->kind) {
@@ -98,12 +98,25 @@ static bool link_imports(struct instance *in, const struct wasm_instance_options
             break;
         case WASM_MEMORY:
             if (!limits_match(import, found.memory->size / WASM_PAGE_SIZE,
-                              memory_object(found.memory)))
+                              memory_object(found.memory)) ||
+                import->shared != !!(found.memory->flags & WASM_MEMORY_SHARED) ||
+                import->is64 != !!(found.memory->flags & WASM_MEMORY_64))
                 return unlinkable(err, "incompatible import type", import);
             in->abi.memories[index] = found.memory;
-            if (!link_object(in, memory_object(found.memory), import, err))
+            if (import->shared)
+                memory_share(found.memory);
+            else if (!link_object(in, memory_object(found.memory), import, err))
                 return false;
             break;
+        case WASM_TAG: {
+            uint32_t type = in->module->info.tag_types[index];
+            if (found.tag->type != in->module->signatures[type].canonical)
+                return unlinkable(err, "incompatible import type", import);
+            in->abi.tags[index] = found.tag;
+            if (!link_object(in, tag_object(found.tag), import, err))
+                return false;
+            break;
+        }
         default:
             if (found.global->type != import->type || found.global->mutable_ != import->mutable_)
                 return unlinkable(err, "incompatible import type", import);
@@ -129,12 +142,15 @@ static bool allocate(struct instance *in, struct wasm_error *err)
     in->own_tables = array_new(info->table_count - info->imported_tables, sizeof(*in->own_tables));
     in->own_globals =
         array_new(info->global_count - info->imported_globals, sizeof(*in->own_globals));
+    in->abi.tags = array_new(info->tag_count, sizeof(*in->abi.tags));
+    in->own_tags = array_new(info->tag_count - info->imported_tags, sizeof(*in->own_tags));
     in->elem_dropped = array_new(info->elem_count, 1);
     in->data_dropped = array_new(info->data_count, 1);
     in->stack = stack_create(in->stack_size);
     if (!in->abi.imports || !in->abi.memories || !in->abi.tables || !in->abi.globals ||
         !in->abi.funcs || !in->host_funcs || !in->own_memories || !in->own_tables ||
-        !in->own_globals || !in->elem_dropped || !in->data_dropped || !in->stack)
+        !in->own_globals || !in->abi.tags || !in->own_tags || !in->elem_dropped ||
+        !in->data_dropped || !in->stack)
         return no_memory(err, "instance");
     in->abi.exit_stub = in->module->exit_stub;
     in->abi.helpers = target_helper_stubs;
@@ -156,12 +172,18 @@ static bool create(struct instance *in, struct wasm_error *err)
         f->index = i;
     }
     for (uint32_t i = info->imported_memories; i < info->memory_count; i++) {
-        const struct module_limits *limits = &info->memories[i];
-        struct memory_object *m = memory_create(in, limits->min, limits->has_max, limits->max);
+        struct memory_object *m = memory_create(in, &info->memories[i]);
         if (!m)
             return no_memory(err, "memory");
         in->own_memories[i - info->imported_memories] = m;
         in->abi.memories[i] = &m->memory;
+    }
+    for (uint32_t i = info->imported_tags; i < info->tag_count; i++) {
+        struct tag_object *t = &in->own_tags[i - info->imported_tags];
+        t->object.kind = WASM_TAG;
+        t->object.owner = &in->abi;
+        t->tag.type = module->signatures[info->tag_types[i]].canonical;
+        in->abi.tags[i] = &t->tag;
     }
     in->abi.memory0 = info->memory_count ? in->abi.memories[0]->base : NULL;
     for (uint32_t i = info->imported_tables; i < info->table_count; i++) {
@@ -285,9 +307,14 @@ void instance_destroy(struct instance *in)
 {
     const struct module_info *info = &in->module->info;
     stack_destroy(in->stack, in->stack_size);
-    for (uint32_t i = 0; in->own_memories && i < info->memory_count - info->imported_memories; i++)
-        if (in->own_memories[i])
-            memory_destroy(in->own_memories[i]);
+    for (uint32_t i = 0; in->abi.memories && i < info->memory_count; i++) {
+        if (!in->abi.memories[i])
+            continue;
+        if (info->memories[i].shared)
+            memory_unshare(in->abi.memories[i]);
+        else if (i >= info->imported_memories)
+            memory_destroy((struct memory_object *)in->abi.memories[i]);
+    }
     for (uint32_t i = 0; in->own_tables && i < info->table_count - info->imported_tables; i++)
         if (in->own_tables[i])
             table_destroy(in->own_tables[i]);
@@ -300,6 +327,8 @@ void instance_destroy(struct instance *in)
     wasm_host_free(in->own_memories);
     wasm_host_free(in->own_tables);
     wasm_host_free(in->own_globals);
+    wasm_host_free(in->abi.tags);
+    wasm_host_free(in->own_tags);
     wasm_host_free(in->elem_dropped);
     wasm_host_free(in->data_dropped);
     wasm_module_release(in->module);
@@ -339,6 +368,7 @@ bool wasm_instance_export(struct wasm_instance *instance, const char *name, size
         case WASM_TABLE: out->table = instance->tables[e->index]; return true;
         case WASM_MEMORY: out->memory = instance->memories[e->index]; return true;
         case WASM_GLOBAL: out->global = instance->globals[e->index]; return true;
+        case WASM_TAG: out->tag = instance->tags[e->index]; return true;
         default: return false;
         }
     }

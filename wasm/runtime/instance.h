@@ -30,6 +30,9 @@ struct wasm_store {
     uint32_t holds;        /* open members and objects held by the embedder */
     struct wasm_instance *members;
     struct object *objects; /* made by the embedder, imported by a member */
+    struct wasm_exception *exceptions;
+    size_t exception_bytes, exception_threshold; /* collect beyond the latter */
+    uint32_t extra_stacks;                       /* nested calls on stacks of their own */
     uint32_t trace_count;
     struct trace_frame trace[TRACE_FRAMES];
 };
@@ -55,6 +58,10 @@ struct global_object {
     struct wasm_global global;
     struct object object;
 };
+struct tag_object {
+    struct wasm_tag tag;
+    struct object object;
+};
 
 struct instance {
     struct wasm_instance abi; /* what compiled code sees; first */
@@ -72,6 +79,7 @@ struct instance {
     struct memory_object **own_memories;
     struct table_object **own_tables;
     struct global_object *own_globals;
+    struct tag_object *own_tags;
     uint8_t *elem_dropped, *data_dropped; /* a byte each */
 };
 
@@ -86,6 +94,10 @@ static inline struct object *memory_object(struct wasm_memory *memory)
 static inline struct object *table_object(struct wasm_table *table)
 {
     return &((struct table_object *)table)->object;
+}
+static inline struct object *tag_object(struct wasm_tag *tag)
+{
+    return &((struct tag_object *)tag)->object;
 }
 static inline struct object *global_object(struct wasm_global *global)
 {
@@ -110,8 +122,10 @@ void store_release(struct wasm_store *store); /* drops a hold */
 void store_collect(struct wasm_store *store); /* destroys it when nothing holds it */
 
 /* memory.c, table.c, global.c: QUOTA is the owner (NULL: none). NULL: out of memory or quota. */
-struct memory_object *memory_create(struct instance *owner, uint64_t min, bool has_max,
-                                    uint64_t max);
+struct memory_object *memory_create(struct instance *owner, const struct module_limits *limits);
+/* One more holder of a shared memory, and one less: the last one destroys it. */
+void memory_share(struct wasm_memory *memory);
+void memory_unshare(struct wasm_memory *memory);
 void memory_destroy(struct memory_object *memory);
 uint64_t memory_grow(struct wasm_memory *memory, uint64_t pages); /* old pages or ~0 */
 struct table_object *table_create(struct instance *owner, uint8_t type, uint32_t min, bool has_max,
@@ -134,6 +148,15 @@ void instance_destroy(struct instance *instance);
 /* The engine's stack: NULL when out of memory. */
 uint8_t *stack_create(size_t size);
 void stack_destroy(uint8_t *stack, size_t size);
+
+/* call.c: what C functions left on the engine stack below HIGH may be used again. */
+void stack_unpoison(const struct wasm_store *store, uintptr_t high);
+
+/* exceptions.c */
+void exceptions_free(struct wasm_store *store);
+/* From a host function with frame FP: the exception that came out of a nested call goes on to the
+ * handlers of CALLER. Returns if there is none on its way. */
+void exception_pass_on(struct wasm_instance *caller, uintptr_t fp);
 
 /* backtrace.c: fills store->trace; reads memory only, safe in a fault handler. */
 void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp);

@@ -15,20 +15,23 @@ static bool quota_take(struct instance *owner, uint64_t pages)
     return true;
 }
 
-struct memory_object *memory_create(struct instance *owner, uint64_t min, bool has_max,
-                                    uint64_t max)
+struct memory_object *memory_create(struct instance *owner, const struct module_limits *limits)
 {
-    if (min > MEMORY_MAX_PAGES || !quota_take(owner, min))
+    uint64_t min = limits->min, max = limits->max;
+    /* Who shares a memory may make it grow when its owner is gone: all of it is paid for now. */
+    if (min > MEMORY_MAX_PAGES || !quota_take(owner, limits->shared ? max : min))
         return NULL;
     struct memory_object *m = wasm_host_alloc(sizeof(*m));
     if (!m)
         return NULL;
     memset(m, 0, sizeof(*m));
     m->object.kind = WASM_MEMORY;
-    m->object.owner = owner ? &owner->abi : NULL;
-    m->object.has_max = has_max;
+    m->object.owner = owner && !limits->shared ? &owner->abi : NULL;
+    m->object.has_max = limits->has_max;
     m->object.declared_max = max;
-    m->memory.max_pages = has_max && max < MEMORY_MAX_PAGES ? max : MEMORY_MAX_PAGES;
+    m->memory.flags =
+        (limits->shared ? WASM_MEMORY_SHARED : 0u) | (limits->is64 ? WASM_MEMORY_64 : 0u);
+    m->memory.max_pages = limits->has_max && max < MEMORY_MAX_PAGES ? max : MEMORY_MAX_PAGES;
     m->memory.reserved = MEMORY_RESERVATION;
     m->memory.references = 1;
     m->memory.base = wasm_host_reserve(MEMORY_RESERVATION, 4096);
@@ -50,7 +53,18 @@ void memory_destroy(struct memory_object *memory)
     wasm_host_free(memory);
 }
 
-uint64_t memory_grow(struct wasm_memory *memory, uint64_t pages)
+void memory_share(struct wasm_memory *memory)
+{
+    __atomic_fetch_add(&memory->references, 1, __ATOMIC_RELAXED);
+}
+
+void memory_unshare(struct wasm_memory *memory)
+{
+    if (__atomic_sub_fetch(&memory->references, 1, __ATOMIC_ACQ_REL) == 0)
+        memory_destroy((struct memory_object *)memory);
+}
+
+static uint64_t grow(struct wasm_memory *memory, uint64_t pages)
 {
     uint64_t old = memory->size / WASM_PAGE_SIZE;
     if (!pages)
@@ -66,16 +80,36 @@ uint64_t memory_grow(struct wasm_memory *memory, uint64_t pages)
             owner->pages -= pages;
         return ~0ull;
     }
-    memory->size += pages * WASM_PAGE_SIZE;
+    __atomic_store_n(&memory->size, memory->size + pages * WASM_PAGE_SIZE, __ATOMIC_RELEASE);
     return old;
+}
+
+uint64_t memory_grow(struct wasm_memory *memory, uint64_t pages)
+{
+    if (!(memory->flags & WASM_MEMORY_SHARED))
+        return grow(memory, pages);
+    wasm_host_lock();
+    uint64_t old = grow(memory, pages);
+    wasm_host_unlock();
+    return old;
+}
+
+static struct wasm_memory *memory_new(uint64_t min_pages, uint64_t max_pages, bool shared)
+{
+    struct module_limits limits = {
+        .min = min_pages, .max = max_pages, .has_max = true, .shared = shared};
+    struct memory_object *m = min_pages > max_pages ? NULL : memory_create(NULL, &limits);
+    return m ? &m->memory : NULL;
 }
 
 struct wasm_memory *wasm_memory_new(uint64_t min_pages, uint64_t max_pages)
 {
-    if (min_pages > max_pages)
-        return NULL;
-    struct memory_object *m = memory_create(NULL, min_pages, true, max_pages);
-    return m ? &m->memory : NULL;
+    return memory_new(min_pages, max_pages, false);
+}
+
+struct wasm_memory *wasm_memory_new_shared(uint64_t min_pages, uint64_t max_pages)
+{
+    return memory_new(min_pages, max_pages, true);
 }
 
 uint8_t *wasm_memory_data(struct wasm_memory *memory)

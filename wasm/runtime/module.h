@@ -75,6 +75,8 @@ uint32_t module_find_pos(const struct wasm_module *module, uint32_t offset);
 const struct module_thunk *module_find_thunk(const struct wasm_module *module, uint32_t offset);
 /* Exactly a return address? */
 bool module_is_site(const struct wasm_module *module, uint32_t offset);
+/* … of a call that catches exceptions? */
+bool module_site_catches(const struct wasm_module *module, uint32_t offset);
 
 static inline struct wasm_functype module_functype(const struct wasm_module *module, uint32_t index)
 {

@@ -32,6 +32,11 @@ static void store_move(struct wasm_store *to, struct wasm_store *from)
     *end = from->objects;
     for (struct object *o = from->objects; o; o = o->next)
         o->store = to;
+    struct wasm_exception **last = &to->exceptions;
+    while (*last)
+        last = &(*last)->next;
+    *last = from->exceptions;
+    to->exception_bytes += from->exception_bytes;
     to->holds += from->holds;
     wasm_host_free(from);
 }
@@ -92,6 +97,7 @@ void store_collect(struct wasm_store *store)
         store->members = instance->next;
         instance_destroy(instance);
     }
+    exceptions_free(store);
     while (store->objects) {
         struct object *object = store->objects;
         store->objects = object->next;
@@ -120,7 +126,11 @@ static void object_release(struct object *object, uint32_t *references)
 
 void wasm_memory_release(struct wasm_memory *memory)
 {
-    if (memory)
+    if (!memory)
+        return;
+    if (memory->flags & WASM_MEMORY_SHARED)
+        memory_unshare(memory);
+    else
         object_release(memory_object(memory), &memory->references);
 }
 
