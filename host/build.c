@@ -12,14 +12,18 @@
 
 static void usage(FILE *out)
 {
-    fputs("usage: quince build FILE.c … [--files DIR] [-o IMAGE] [--without PART,…] [OPTION …]\n"
-          "\n"
-          "  FILE           C sources, assembly, objects and archives\n"
-          "  --files DIR    carry what is in DIR as read-only files at / (repeatable)\n"
-          "  -o IMAGE       the result (default: the first file's name with .img)\n"
-          "  --without PART leave out \"net\" or \"engine\" (extensions)\n"
-          "  OPTION         of the compiler: -O2 (default), -g, -D…, -I…, -l…\n",
-          out);
+    fputs(
+        "usage: quince build FILE.c … [--files DIR] [-o IMAGE] [--without PART,…] [--key NAME.pub] "
+        "[OPTION …]\n"
+        "\n"
+        "  FILE           C sources, assembly, objects and archives\n"
+        "  --files DIR    carry what is in DIR as read-only files at / (repeatable)\n"
+        "  -o IMAGE       the result (default: the first file's name with .img)\n"
+        "  --without PART leave out \"net\", \"engine\" (extensions) or \"compiler\": the kernel\n"
+        "                 then takes only extensions compiled ahead of time and signed\n"
+        "  --key NAME.pub take .qwo files that the owner of this key signed (repeatable)\n"
+        "  OPTION         of the compiler: -O2 (default), -g, -D…, -I…, -l…\n",
+        out);
 }
 
 /* An object that holds the archive of DIRECTORIES. */
@@ -78,7 +82,7 @@ int cmd_build(int argc, char **argv)
             return 0;
         }
         if (strcmp(word, "--files") == 0 || strcmp(word, "--without") == 0 ||
-            strcmp(word, "-o") == 0) {
+            strcmp(word, "--key") == 0 || strcmp(word, "-o") == 0) {
             if (!value) {
                 warn("build: %s needs a value", word);
                 return EXIT_USAGE;
@@ -86,6 +90,8 @@ int cmd_build(int argc, char **argv)
             i++;
             if (word[2] == 'f')
                 words_add(&directories, value);
+            else if (word[2] == 'k')
+                words_add(&cc, xformat("--key=%s", value));
             else if (word[2] == 'w')
                 words_add(&cc, xformat("--without=%s", value));
             else

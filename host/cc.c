@@ -159,7 +159,11 @@ static int read_option(struct request *request, struct inputs *inputs, const cha
     int taken = takes_value(word) && value ? 2 : 1;
     if (starts(word, "--without=")) {
         if (!parts_leave_out(&request->image.parts, word + 10))
-            die("%s: there is \"net\" and \"engine\"", word);
+            die("%s: there is \"net\", \"engine\" and \"compiler\"", word);
+        return 1;
+    }
+    if (starts(word, "--key=")) {
+        words_add(&request->image.keys, word + 6);
         return 1;
     }
     if (strcmp(word, "-shared") == 0)

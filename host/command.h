@@ -16,17 +16,21 @@ struct command {
 int cmd_build(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_cc(int argc, char **argv);
+int cmd_compile(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_map(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_sign(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_unload(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 /* Exit codes of quince itself; `run` and `exec` give the program's own otherwise. */
 enum {

@@ -62,6 +62,8 @@ static bool put_args(FILE *args, const struct exec_options *o)
         ok = ok && add_arg(args, "--passes") && add_arg(args, o->passes);
     if (o->cpu)
         ok = ok && add_arg(args, "--cpu") && add_arg(args, o->cpu);
+    if (o->key)
+        ok = ok && add_arg(args, "--key") && add_arg(args, o->key);
     if (o->verbose)
         ok = ok && add_arg(args, "--verbose");
     if (o->invoke)
@@ -81,7 +83,8 @@ static bool put_archive(FILE *archive, const struct exec_options *o)
     if (stream)
         fclose(stream);
     ok = ok && ustar_data(archive, EXEC_IMAGE_ARGS, args, size, 0444) &&
-         ustar_tree(archive, EXEC_IMAGE_MODULE, o->module) && ustar_end(archive);
+         ustar_tree(archive, EXEC_IMAGE_MODULE, o->module) &&
+         (!o->key || ustar_tree(archive, EXEC_IMAGE_KEY, o->key)) && ustar_end(archive);
     free(args);
     return ok;
 }

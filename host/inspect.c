@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "command.h"
+#include "compiled.h"
 #include "extend/manifest.h"
+#include "keys.h"
 #include "list.h"
 #include "module.h"
 #include "options.h"
@@ -13,13 +15,18 @@
 #include "wasm.h"
 
 static bool json;
+static const char *key_path;
 static const struct option_spec specs[] = {
     {OPTION_FLAG, 0, "json", NULL, "as JSON", &json},
+    {OPTION_STRING, 'k', "key", "NAME.pub", "check a .qwo file's signature by this key", &key_path},
     {.kind = OPTION_END},
 };
 static const struct usage usage = {
-    "quince inspect [options] FILE.wasm",
-    "What a module imports and exports, and what it asks for as an extension.", specs, -1, false};
+    "quince inspect [options] FILE.wasm | FILE.qwo",
+    "What a module imports and exports, and what it asks for as an extension; of a module "
+    "compiled\n"
+    "ahead of time also by which compiler and for which CPU it was made, and who signed it.",
+    specs, -1, false};
 
 static const char *const kinds[] = {"function", "table", "memory", "global", "tag"};
 
@@ -110,7 +117,9 @@ static cJSON *sections_json(const struct module_file *file)
 {
     cJSON *array = cJSON_CreateArray();
     struct module_section section;
-    for (size_t at = 0; module_next((const uint8_t *)file->bytes, file->size, &at, &section);) {
+    size_t size;
+    const uint8_t *wasm = module_wasm(file, &size);
+    for (size_t at = 0; module_next(wasm, size, &at, &section);) {
         cJSON *object = cJSON_CreateObject();
         char *name = xformat("%.*s", (int)(section.name_length < 80 ? section.name_length : 80),
                              section.name);
@@ -127,12 +136,11 @@ static cJSON *sections_json(const struct module_file *file)
 static int read_manifest(const struct module_file *file, struct manifest *manifest,
                          struct manifest_error *err)
 {
-    const uint8_t *text;
-    size_t length;
+    size_t size, length;
+    const uint8_t *wasm = module_wasm(file, &size), *text;
     unsigned n = 0;
     manifest_init(manifest);
-    for (; (text = module_section((const uint8_t *)file->bytes, file->size, "quince", n, &length));
-         n++) {
+    for (; (text = module_section(wasm, size, "quince", n, &length)); n++) {
         if (!manifest_parse(manifest, (const char *)text, length, err)) {
             return -1;
         }
@@ -250,15 +258,90 @@ static void print_sections(const cJSON *array)
     table_print(table, stdout);
 }
 
+static char *hex_text(const uint8_t *bytes, size_t count)
+{
+    char *text = xcalloc(2 * count + 1, 1);
+    for (size_t i = 0; i < count; i++) {
+        sprintf(text + 2 * i, "%02x", bytes[i]);
+    }
+    return text;
+}
+
+/* The header of a .qwo file and the state of its signature. */
+static cJSON *compiled_json(const struct module_file *file)
+{
+    const uint8_t *bytes = (const uint8_t *)file->bytes;
+    struct wasm_compiled compiled;
+    struct wasm_error error;
+    if (!wasm_is_compiled(bytes, file->size)) {
+        return NULL;
+    }
+    if (!wasm_compiled_open(bytes, file->size, &compiled, &error)) {
+        die("%s is refused: %s", file->path, error.message);
+    }
+    uint8_t key[1][SIGNATURE_KEY];
+    char reason[256], id[SIGNATURE_ID_TEXT];
+    if (key_path) {
+        key_read_public(key_path, key[0]);
+    }
+    enum signature_state state =
+        signature_check(bytes, file->size, (const uint8_t(*)[SIGNATURE_KEY])key, key_path ? 1 : 0,
+                        id, reason, sizeof reason);
+    bool not_checked = state == SIGNATURE_UNKNOWN_KEY && !key_path;
+    bool fits = wasm_compiled_fits(&compiled, &error);
+    char *features = compiled_features(compiled.features);
+    char *compiler = hex_text(compiled.compiler, sizeof compiled.compiler);
+    char *abi = hex_text(compiled.abi, sizeof compiled.abi);
+    char *hash = hex_text(compiled.module_hash, sizeof compiled.module_hash);
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "format", compiled.format);
+    cJSON_AddStringToObject(object, "compiler", compiler);
+    cJSON_AddStringToObject(object, "abi", abi);
+    cJSON_AddStringToObject(object, "fits", fits ? "yes" : error.message);
+    cJSON_AddStringToObject(object, "features", features);
+    cJSON_AddStringToObject(object, "module_sha256", hash);
+    cJSON_AddNumberToObject(object, "module_bytes", (double)compiled.module_len);
+    cJSON_AddStringToObject(object, "key", state == SIGNATURE_NONE ? "none" : id);
+    cJSON_AddStringToObject(object, "signature",
+                            not_checked ? "not checked: give --key NAME.pub" : reason);
+    free(features);
+    free(compiler);
+    free(abi);
+    free(hash);
+    return object;
+}
+
+static void print_compiled(const cJSON *compiled)
+{
+    static const struct {
+        const char *title, *member;
+    } lines[] = {
+        {"format", "format"},  {"compiler", "compiler"},   {"ABI", "abi"},
+        {"fits here", "fits"}, {"CPU needs", "features"},  {"module", "module_sha256"},
+        {"signed by", "key"},  {"signature", "signature"},
+    };
+    puts("\ncompiled ahead of time");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const cJSON *value = cJSON_GetObjectItem(compiled, lines[i].member);
+        if (cJSON_IsNumber(value)) {
+            printf("  %-10s %.0f\n", lines[i].title, value->valuedouble);
+        } else {
+            printf("  %-10s %s\n", lines[i].title, cJSON_GetStringValue(value));
+        }
+    }
+}
+
 int cmd_inspect(int argc, char **argv)
 {
     if (parse_options(&usage, argc, argv) != 1) {
-        usage_error(&usage, "which module? one FILE.wasm");
+        usage_error(&usage, "which module? one FILE.wasm or FILE.qwo");
     }
     struct module_file file = module_find(argv[0]);
     struct wasm_error error;
-    struct wasm_module *module =
-        wasm_module_load((const uint8_t *)file.bytes, file.size, NULL, &error);
+    size_t wasm_size;
+    const uint8_t *wasm = module_wasm(&file, &wasm_size);
+    cJSON *compiled = compiled_json(&file);
+    struct wasm_module *module = wasm_module_load(wasm, wasm_size, NULL, &error);
     if (!module) {
         warn("%s is refused: at byte %u: %s", file.path, error.offset, error.message);
         return 1;
@@ -273,6 +356,9 @@ int cmd_inspect(int argc, char **argv)
         cJSON_AddStringToObject(object, "file", file.path);
         cJSON_AddNumberToObject(object, "bytes", (double)file.size);
         cJSON_AddNumberToObject(object, "code_bytes", (double)wasm_module_code_size(module));
+        if (compiled) {
+            cJSON_AddItemToObject(object, "compiled", compiled);
+        }
         if (has_manifest == 1) {
             cJSON_AddItemToObject(object, "manifest", manifest_json(&manifest));
         }
@@ -283,7 +369,11 @@ int cmd_inspect(int argc, char **argv)
         cJSON_Delete(object);
     } else {
         printf("%s: a valid module of %s, compiles to %s of code\n", file.path,
-               human_bytes((double)file.size), human_bytes((double)wasm_module_code_size(module)));
+               human_bytes((double)wasm_size), human_bytes((double)wasm_module_code_size(module)));
+        if (compiled) {
+            print_compiled(compiled);
+            cJSON_Delete(compiled);
+        }
         if (has_manifest == 1) {
             print_manifest(&manifest, argv[0]);
         }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "image_keys.h"
 
 void words_add(struct words *words, const char *word)
 {
@@ -37,6 +38,8 @@ bool parts_leave_out(struct image_parts *parts, const char *names)
             parts->without_net = true;
         else if (length == 6 && strncmp(names, "engine", length) == 0)
             parts->without_engine = true;
+        else if (length == 8 && strncmp(names, "compiler", length) == 0)
+            parts->without_compiler = true;
         else
             return false;
         names += length + (names[length] == ',');
@@ -197,8 +200,15 @@ static void add_part(struct words *command, const char *name)
         words_add(command, path);
 }
 
+/* The engine with its compiler, unless the image or all of this build is to do without. */
+static const char *engine_part(const struct image *image)
+{
+    char *path = xformat("%s/lib/libquince-wasm.a", sysroot());
+    return image->parts.without_compiler || !exists(path) ? "wasm-run" : "wasm";
+}
+
 static void link_command(struct words *command, const struct image *image, const char *output,
-                         const char *symbols)
+                         const char *keys, const char *symbols)
 {
     static const char *const options[] = {
         "-nostdlib",
@@ -234,7 +244,9 @@ static void link_command(struct words *command, const struct image *image, const
         add_part(command, "net");
     if (!image->parts.without_engine) {
         add_part(command, "extend");
-        add_part(command, "wasm");
+        add_part(command, engine_part(image));
+        if (keys)
+            words_add(command, keys);
     }
     if (symbols)
         words_add(command, symbols);
@@ -250,7 +262,8 @@ int link_image(const struct image *image)
 {
     char *first = scratch_file(".first"), *symbols = scratch_file(".o");
     struct words link = {0}, again = {0}, table = {0};
-    link_command(&link, image, first, NULL);
+    const char *keys = image->parts.without_engine ? NULL : image_keys(&image->keys);
+    link_command(&link, image, first, keys, NULL);
     int code = run_command(&link);
     if (code)
         return code;
@@ -260,6 +273,6 @@ int link_image(const struct image *image)
     code = run_command(&table);
     if (code)
         return code;
-    link_command(&again, image, image->output, symbols);
+    link_command(&again, image, image->output, keys, symbols);
     return run_command(&again);
 }

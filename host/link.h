@@ -15,9 +15,9 @@ void words_add_all(struct words *words, const struct words *more);
 
 /* Parts of the kernel that an image may lack. */
 struct image_parts {
-    bool without_net, without_engine;
+    bool without_net, without_engine, without_compiler;
 };
-/* "net", "engine" or both with a comma; false: no such part. */
+/* "net", "engine", "compiler", with commas between them; false: no such part. */
 bool parts_leave_out(struct image_parts *parts, const char *names);
 
 /* build/sysroot, or QUINCE_SYSROOT. Dies with a hint when there is none. */
@@ -38,6 +38,7 @@ struct image {
     const char *output;
     struct image_parts parts;
     struct words inputs; /* objects, archives, -l, -L and options of the linker in their order */
+    struct words keys;   /* files of public keys to build in */
     bool strip;
 };
 /* Links a bootable image: kernel, C library, symbol table. 0 or an exit code. */

@@ -13,6 +13,7 @@
 #include "module.h"
 #include "options.h"
 #include "table.h"
+#include "wasm.h"
 
 static const char *name, *budget, *memory;
 static struct strings grants, settings;
@@ -30,10 +31,10 @@ static const struct option_spec specs[] = {
     {.kind = OPTION_END},
 };
 static const struct usage usage = {
-    "quince load [options] FILE.wasm",
-    "Validates, compiles, initialises and attaches FILE.wasm in the running kernel. A name without "
-    "a\n"
-    "slash may also be an extension that ships with Quince: pcap, flows, firewall.",
+    "quince load [options] FILE.wasm | FILE.qwo",
+    "Validates, compiles, initialises and attaches FILE.wasm in the running kernel; of a FILE.qwo\n"
+    "('quince compile') it verifies the signature instead. A name without a slash may also be an\n"
+    "extension that ships with Quince: pcap, flows, firewall.",
     specs, -1, true};
 
 struct unit {
@@ -97,10 +98,9 @@ void load_keep_formats(const char *machine, const char *extension, const struct 
     char *path = xformat("%s/%s", folder, extension);
     remove(path);
     FILE *out = NULL;
-    size_t length;
-    const uint8_t *section;
-    for (unsigned n = 0; (section = module_section((const uint8_t *)file->bytes, file->size,
-                                                   FORMAT_SECTION, n, &length)) != NULL;
+    size_t size, length;
+    const uint8_t *wasm = module_wasm(file, &size), *section;
+    for (unsigned n = 0; (section = module_section(wasm, size, FORMAT_SECTION, n, &length)) != NULL;
          n++) {
         out = out ? out : fopen(path, "we");
         if (out) {
@@ -123,13 +123,18 @@ static void advise(const struct answer *answer, const char *path)
         warn("grant it with --grant; 'quince inspect %s' shows all it asks for", path);
     } else if (strcmp(error, "EEXIST") == 0) {
         warn("unload the other first, or load this one under another --name");
+    } else if (strcmp(error, "ENOKEY") == 0) {
+        warn("the kernel takes what the owners of the keys in its image signed: 'quince build "
+             "--key'");
+    } else if (strcmp(error, "ESTALE") == 0) {
+        warn("compile the module again with the quince that this image was built with");
     }
 }
 
 int cmd_load(int argc, char **argv)
 {
     if (parse_options(&usage, argc, argv) != 1) {
-        usage_error(&usage, "which module? one FILE.wasm");
+        usage_error(&usage, "which module? one FILE.wasm or FILE.qwo");
     }
     struct module_file file = module_find(argv[0]);
     if (file.size > FRAME_BODY_MAX) {
@@ -155,8 +160,11 @@ int cmd_load(int argc, char **argv)
         puts(text);
         cJSON_free(text);
     } else {
-        printf("%s loaded: %s of Wasm made %s of code in %s, initialised in %s\n", loaded,
-               human_bytes((double)file.size),
+        bool compiled = wasm_is_compiled((const uint8_t *)file.bytes, file.size);
+        size_t size;
+        module_wasm(&file, &size);
+        printf("%s loaded: %s of Wasm %s %s of code in %s, initialised in %s\n", loaded,
+               human_bytes((double)size), compiled ? "verified as" : "made",
                human_bytes(meta_number(answer.header, "code_bytes", 0)),
                human_time(meta_number(answer.header, "compile_ns", 0)),
                human_time(meta_number(answer.header, "init_ns", 0)));

@@ -30,6 +30,10 @@ static const struct {
      }},
     {"modules on this host",
      {
+         {"compile", "compile a .wasm ahead of time: a .qwo", cmd_compile},
+         {"keygen", "make a pair of keys to sign with", cmd_keygen},
+         {"sign", "sign a .qwo", cmd_sign},
+         {"verify", "is a .qwo signed, unchanged and for this build?", cmd_verify},
          {"inspect", "what a .wasm imports, exports and asks for", cmd_inspect},
          {"exec", "run a WASI program or call one export", cmd_exec},
      }},

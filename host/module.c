@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "wasm.h"
 
 struct module_file module_find(const char *name)
 {
@@ -24,6 +25,19 @@ struct module_file module_find(const char *name)
             strchr(name, '/') ? "" : ", and no extension of that name ships with Quince");
     }
     return file;
+}
+
+const uint8_t *module_wasm(const struct module_file *file, size_t *size)
+{
+    const uint8_t *bytes = (const uint8_t *)file->bytes;
+    struct wasm_compiled compiled;
+    if (wasm_is_compiled(bytes, file->size) &&
+        wasm_compiled_open(bytes, file->size, &compiled, NULL)) {
+        *size = compiled.module_len;
+        return compiled.module;
+    }
+    *size = file->size;
+    return bytes;
 }
 
 void module_free(struct module_file *file)

@@ -13,6 +13,9 @@ struct module_file {
     size_t size;
 };
 
+/* The module itself: of a .qwo file the .wasm in it. */
+const uint8_t *module_wasm(const struct module_file *file, size_t *size);
+
 /* NAME as a path; else, when it has no slash, an extension that ships with Quince ("flows" or
  * "flows.wasm"). Dies when there is none. */
 struct module_file module_find(const char *name);

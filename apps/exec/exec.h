@@ -32,8 +32,10 @@ struct exec_options {
     uint64_t stack_size;
     const char *passes;
     const char *cpu;
-    const char *invoke; /* NULL: run _start */
-    unsigned repeat;    /* 0: not given: once, without times */
+    const char *key;      /* whose .qwo files are run: a file, NAME.pub */
+    const char *key_file; /* where it is, when that is elsewhere */
+    const char *invoke;   /* NULL: run _start */
+    unsigned repeat;      /* 0: not given: once, without times */
     bool in_kernel, verbose, help;
     const char *module;      /* as the user named it: argv[0] of the program */
     const char *module_file; /* where its bytes are, when that is elsewhere */

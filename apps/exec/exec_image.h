@@ -6,6 +6,7 @@
 /* Names within the archive; the image finds them below "/". */
 #define EXEC_IMAGE_ARGS   "exec/args" /* NUL-terminated strings: argv of `quince exec` */
 #define EXEC_IMAGE_MODULE "exec/module"
+#define EXEC_IMAGE_KEY    "exec/key" /* with --key */
 /* Followed by a number: where a folder of the host is mounted, and the tag of its device. */
 #define EXEC_IMAGE_DIR "/exec/dir"
 #define EXEC_IMAGE_TAG "exec-dir"

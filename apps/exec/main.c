@@ -86,6 +86,7 @@ static int run(void)
     if (!exec_parse(argc, argv, &options) || !mount_dirs(&options))
         return EXEC_EXIT_LOAD;
     options.module_file = "/" EXEC_IMAGE_MODULE;
+    options.key_file = options.key ? "/" EXEC_IMAGE_KEY : NULL;
     return exec_run(&options);
 }
 

@@ -21,7 +21,8 @@ const char exec_usage[] =
     "  --max-memory N        limits linear memory to N bytes (K, M, G allowed)\n"
     "  --stack N             bytes of stack (default 1M)\n"
     "  --passes LIST         optimiser passes to run, by name, separated by commas; \"\": none\n"
-    "  --cpu LEVEL           compile for a lesser CPU: baseline, sse4.1, avx\n"
+    "  --cpu LEVEL           what the code may use: native, baseline, or features: sse4.1,avx\n"
+    "  --key NAME.pub        runs a MODULE.qwo ('quince compile') that the key's owner signed\n"
     "  --invoke NAME         calls export NAME with the args as numbers (decimal, 0x…, negative,\n"
     "                        floats, nan, inf) and prints each result on a line of its own\n"
     "  --repeat N            calls it N times; after the results one line per call: time_ms 1.234\n"
@@ -115,13 +116,21 @@ bool exec_parse(int argc, char **argv, struct exec_options *out)
     memset(out, 0, sizeof(*out));
     uint64_t budget_ms = 0, max_memory = 0, repeat = 0;
     const struct option options[] = {
-        {"--dir", DIRECTORY, NULL},          {"--ro-dir", READ_ONLY, NULL},
-        {"--listen", LISTENER, NULL},        {"--env", ENVIRONMENT, NULL},
-        {"--budget", SIZE, &budget_ms},      {"--max-memory", SIZE, &max_memory},
-        {"--stack", SIZE, &out->stack_size}, {"--passes", TEXT, &out->passes},
-        {"--cpu", TEXT, &out->cpu},          {"--invoke", TEXT, &out->invoke},
-        {"--repeat", SIZE, &repeat},         {"--in-kernel", FLAG, &out->in_kernel},
-        {"--verbose", FLAG, &out->verbose},  {"--help", FLAG, &out->help},
+        {"--dir", DIRECTORY, NULL},
+        {"--ro-dir", READ_ONLY, NULL},
+        {"--listen", LISTENER, NULL},
+        {"--env", ENVIRONMENT, NULL},
+        {"--budget", SIZE, &budget_ms},
+        {"--max-memory", SIZE, &max_memory},
+        {"--stack", SIZE, &out->stack_size},
+        {"--passes", TEXT, &out->passes},
+        {"--key", TEXT, &out->key},
+        {"--cpu", TEXT, &out->cpu},
+        {"--invoke", TEXT, &out->invoke},
+        {"--repeat", SIZE, &repeat},
+        {"--in-kernel", FLAG, &out->in_kernel},
+        {"--verbose", FLAG, &out->verbose},
+        {"--help", FLAG, &out->help},
     };
     int kept = 0;
     out->args = argv + 1;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "exec.h"
+#include "extend/signature.h"
 #include "host.h"
 #include "wasi.h"
 #include "wasm.h"
@@ -228,6 +229,40 @@ static bool furnish(const struct exec_options *o, struct wasi *wasi)
     return ok;
 }
 
+/* Code that was made elsewhere runs only if the owner of the given key signed it. */
+static bool signature_holds(const struct exec_options *o, const uint8_t *bytes, size_t size,
+                            struct wasm_error *err)
+{
+    uint8_t key[1][SIGNATURE_KEY];
+    size_t key_size = 0;
+    const char *path = o->key_file ? o->key_file : o->key;
+    char *text = path ? (char *)read_whole(path, &key_size) : NULL;
+    bool known = text && signature_key_parse(text, key_size, key[0]);
+    free(text);
+    *err = (struct wasm_error){.kind = WASM_ERR_UNLINKABLE};
+    if (o->key && !known) {
+        snprintf(err->message, sizeof(err->message), "%.100s is not a public key", o->key);
+        return false;
+    }
+    enum signature_state state = signature_check(bytes, size, (const uint8_t(*)[SIGNATURE_KEY])key,
+                                                 known, NULL, err->message, sizeof(err->message));
+    if (state == SIGNATURE_UNKNOWN_KEY && !o->key)
+        snprintf(err->message, sizeof(err->message),
+                 "it is run only if it is signed by a key that --key NAME.pub names");
+    return state == SIGNATURE_GOOD;
+}
+
+static struct wasm_module *load_module(const struct exec_options *o, const uint8_t *bytes,
+                                       size_t size, const struct wasm_load_options *options,
+                                       struct wasm_error *err)
+{
+    if (!wasm_is_compiled(bytes, size))
+        return wasm_module_load(bytes, size, options, err);
+    return signature_holds(o, bytes, size, err)
+               ? wasm_module_load_compiled(bytes, size, options, err)
+               : NULL;
+}
+
 int exec_run(const struct exec_options *o)
 {
     size_t size = 0;
@@ -239,11 +274,15 @@ int exec_run(const struct exec_options *o)
     struct wasm_error err;
     struct wasm_load_options load = {.passes = o->passes, .cpu = o->cpu};
     uint64_t start = wasm_host_now();
-    struct wasm_module *module = wasm_module_load(bytes, size, &load, &err);
+    struct wasm_module *module = load_module(o, bytes, size, &load, &err);
     uint64_t loaded = wasm_host_now();
+    bool compiled = wasm_is_compiled(bytes, size);
     free(bytes);
     if (!module) {
-        fprintf(stderr, "quince: %s: offset 0x%x: %s\n", o->module, err.offset, err.message);
+        if (compiled)
+            fprintf(stderr, "quince: %s: %s\n", o->module, err.message);
+        else
+            fprintf(stderr, "quince: %s: offset 0x%x: %s\n", o->module, err.offset, err.message);
         return EXEC_EXIT_LOAD;
     }
     struct wasi *wasi = wasi_new();

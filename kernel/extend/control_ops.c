@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch/cpu.h"
+#include "extend/admit.h"
 #include "extend/control.h"
 #include "extend/report.h"
 #include "extend/worker.h"
@@ -69,6 +70,21 @@ static bool get_bool(struct control_request *request, const char *name, bool *ou
     return true;
 }
 
+/* The ids of the keys whose owners may sign for this kernel. */
+static void add_keys(cJSON *answer)
+{
+    uint32_t count;
+    const uint8_t(*keys)[SIGNATURE_KEY] = admit_keys(&count);
+    cJSON *array = cJSON_AddArrayToObject(answer, "keys");
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t id[SIGNATURE_KEY_ID];
+        char text[SIGNATURE_ID_TEXT];
+        signature_key_id(keys[i], id);
+        signature_id_text(id, text);
+        cJSON_AddItemToArray(array, cJSON_CreateString(text));
+    }
+}
+
 static void op_hello(struct control_request *request)
 {
     cJSON *answer = control_answer(request->id);
@@ -77,7 +93,9 @@ static void op_hello(struct control_request *request)
     cJSON_AddStringToObject(answer, "image", "quince");
     report_number(answer, "uptime_ns", clock_now());
     cJSON_AddStringToObject(answer, "arch", QUINCE_ARCH);
-    cJSON_AddTrueToObject(answer, "compiler");
+    cJSON_AddBoolToObject(answer, "compiler", wasm_has_compiler());
+    cJSON_AddBoolToObject(answer, "signed_only", !wasm_has_compiler() || admit_signed_only());
+    add_keys(answer);
     report_number(answer, "cpus", 1);
     control_send(request->id, answer, NULL, 0);
 }

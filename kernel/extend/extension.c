@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drivers/random.h"
+#include "extend/admit.h"
 #include "extend/hook.h"
 #include "extend/worker.h"
 #include "log.h"
@@ -164,32 +165,17 @@ unsigned extension_failures(struct load_failure out[EXTENSION_FAILURES])
 
 /* Loading: each step returns 0 or -errno and fills the reason. */
 
-static int compile(struct extension *ext, const struct load_request *request,
-                   struct load_result *result)
+static int take_module(struct extension *ext, const struct load_request *request,
+                       struct load_result *result)
 {
     uint64_t start = clock_now();
     struct wasm_load_options options = {.max_module_size = request->len,
                                         .deadline_ns = start + COMPILE_TIMEOUT};
-    struct wasm_error err = {.kind = WASM_OK};
-    ext->module = wasm_module_load(request->bytes, request->len, &options, &err);
+    int error;
+    ext->module = admit_module(request->bytes, request->len, &options, ext->signed_by, &error,
+                               result->reason, sizeof result->reason);
     ext->compile_ns = clock_now() - start;
-    if (ext->module) {
-        return 0;
-    }
-    bool placed = err.kind == WASM_ERR_MALFORMED || err.kind == WASM_ERR_INVALID ||
-                  err.kind == WASM_ERR_UNSUPPORTED;
-    if (placed) {
-        snprintf(result->reason, sizeof result->reason, "offset 0x%x: %s", err.offset, err.message);
-    } else {
-        snprintf(result->reason, sizeof result->reason, "%s", err.message);
-    }
-    switch (err.kind) {
-    case WASM_ERR_NOMEM: return -ENOMEM;
-    case WASM_ERR_LIMIT: return -E2BIG;
-    case WASM_ERR_UNSUPPORTED: return -ENOTSUP;
-    case WASM_ERR_TIMEOUT: return -ETIMEDOUT;
-    default: return -EINVAL;
-    }
+    return error;
 }
 
 static int read_manifest(struct extension *ext, const struct load_request *request,
@@ -347,7 +333,7 @@ static int load(struct extension *ext, const struct load_request *request,
                  "name: '%.40s' is not 1 to %d of a-z 0-9 _ - .", request->name, MANIFEST_NAME - 1);
         return -EINVAL;
     }
-    int error = compile(ext, request, result);
+    int error = take_module(ext, request, result);
     if (error == 0) {
         error = read_manifest(ext, request, result);
     }

@@ -1,8 +1,8 @@
 /* Extensions: WebAssembly modules grafted onto the running kernel.
  *
- * Life cycle: received → validated and compiled (the engine) → granted → linked, initialised
- * (running.c) → attached (hook.c) → detached or quarantined → freed. A load that fails at any step
- * gives everything back and leaves a note for the operator.
+ * Life cycle: received → verified, if it is a signed .qwo, or validated and compiled (admit.c) →
+ * granted → linked, initialised (running.c) → attached (hook.c) → detached or quarantined → freed.
+ * A load that fails at any step gives everything back and leaves a note for the operator.
  *
  * Who touches what: loads and unloads happen one at a time on a thread of their own (worker.c),
  * while packets flow. `running` is used by the thread that holds the *gate*: for an extension on a
@@ -17,6 +17,7 @@
 #include "extend/manifest.h"
 #include "extend/map.h"
 #include "extend/ring.h"
+#include "extend/signature.h"
 #include "net/packet.h"
 #include "sched/list.h"
 #include "sched/sync.h"
@@ -66,6 +67,7 @@ struct extension {
     uint32_t setting_count;
 
     struct wasm_module *module;
+    char signed_by[SIGNATURE_ID_TEXT]; /* "": compiled here */
     struct map *maps[MANIFEST_MAPS];
     struct ring *rings[MANIFEST_RINGS];
 

@@ -21,13 +21,31 @@ const char *report_errno(int error)
         int number;
         const char *name;
     } names[] = {
-        {EPERM, "EPERM"},         {ENOENT, "ENOENT"},   {EIO, "EIO"},
-        {E2BIG, "E2BIG"},         {ENOMEM, "ENOMEM"},   {EFAULT, "EFAULT"},
-        {EBUSY, "EBUSY"},         {EEXIST, "EEXIST"},   {ENODEV, "ENODEV"},
-        {EINVAL, "EINVAL"},       {ENOSPC, "ENOSPC"},   {EPIPE, "EPIPE"},
-        {ENOSYS, "ENOSYS"},       {EPROTO, "EPROTO"},   {EOVERFLOW, "EOVERFLOW"},
-        {EMSGSIZE, "EMSGSIZE"},   {ENOTSUP, "ENOTSUP"}, {ETIMEDOUT, "ETIMEDOUT"},
-        {ECANCELED, "ECANCELED"}, {EAGAIN, "EAGAIN"},   {EBADF, "EBADF"},
+        {EPERM, "EPERM"},
+        {ENOENT, "ENOENT"},
+        {EIO, "EIO"},
+        {E2BIG, "E2BIG"},
+        {ENOMEM, "ENOMEM"},
+        {EFAULT, "EFAULT"},
+        {EBUSY, "EBUSY"},
+        {EEXIST, "EEXIST"},
+        {ENODEV, "ENODEV"},
+        {EINVAL, "EINVAL"},
+        {ENOSPC, "ENOSPC"},
+        {EPIPE, "EPIPE"},
+        {ENOSYS, "ENOSYS"},
+        {EPROTO, "EPROTO"},
+        {EOVERFLOW, "EOVERFLOW"},
+        {EMSGSIZE, "EMSGSIZE"},
+        {ENOTSUP, "ENOTSUP"},
+        {ETIMEDOUT, "ETIMEDOUT"},
+        {ECANCELED, "ECANCELED"},
+        {EAGAIN, "EAGAIN"},
+        {ENOKEY, "ENOKEY"},
+        {EBADMSG, "EBADMSG"},
+        {EKEYREJECTED, "EKEYREJECTED"},
+        {ESTALE, "ESTALE"},
+        {EBADF, "EBADF"},
     };
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         if (names[i].number == -error) {
@@ -130,6 +148,9 @@ static cJSON *describe(struct extension *ext)
     cJSON_AddStringToObject(object, "name", ext->name);
     report_number(object, "handle", ext->handle);
     cJSON_AddStringToObject(object, "state", extension_state_name(ext->state));
+    if (ext->signed_by[0]) {
+        cJSON_AddStringToObject(object, "signed_by", ext->signed_by);
+    }
     add_authority(object, ext);
     uint64_t bytes = memory_bytes(ext);
     if (bytes != UINT64_MAX) {

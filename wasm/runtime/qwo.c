@@ -16,8 +16,8 @@ static void u32(struct qwo_cursor *c, uint32_t *value)
             for (unsigned i = 0; i < 4; i++)
                 p[i] = (uint8_t)(*value >> 8 * i);
         else
-            *value = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-                     (uint32_t)p[3] << 24;
+            *value =
+                (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
     }
     c->at += 4;
 }

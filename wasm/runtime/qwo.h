@@ -1,7 +1,7 @@
 /* The format of modules compiled ahead of time, as docs/aot.md describes it: numbers little endian;
  * a header, the module's bytes, its machine code, tables of rows, and 72 bytes for who signs it.
- * Each structure has one function that visits its fields in their order in the file; it writes them,
- * reads them or counts their bytes, as the cursor says. */
+ * Each structure has one function that visits its fields in their order in the file; it writes
+ * them, reads them or counts their bytes, as the cursor says. */
 #ifndef QUINCE_WASM_RUNTIME_QWO_H
 #define QUINCE_WASM_RUNTIME_QWO_H
 

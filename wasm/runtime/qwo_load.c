@@ -37,8 +37,8 @@ static bool read_frame(const uint8_t *bytes, size_t len, struct qwo_header *head
     struct qwo_cursor c = {(uint8_t *)(uintptr_t)bytes, QWO_MAGIC_SIZE, false};
     qwo_header(&c, header);
     if (header->format != QWO_FORMAT) {
-        error_set(err, WASM_ERR_VERSION, QWO_MAGIC_SIZE,
-                  "wrong format: version %u, this engine reads %u", header->format, QWO_FORMAT);
+        error_set(err, WASM_ERR_VERSION, QWO_MAGIC_SIZE, "format version %u, this engine reads %u",
+                  header->format, QWO_FORMAT);
         return false;
     }
     if (!zeroes(bytes, c.at - 4, c.at))
@@ -50,9 +50,9 @@ static bool read_frame(const uint8_t *bytes, size_t len, struct qwo_header *head
                   (unsigned long long)layout->end);
         return false;
     }
-    uint64_t rows = layout->tables[QWO_TABLE_COUNT - 1] +
-                    header->counts[QWO_TABLE_COUNT - 1] *
-                        (uint64_t)qwo_row_size(QWO_TABLE_COUNT - 1);
+    uint64_t rows =
+        layout->tables[QWO_TABLE_COUNT - 1] +
+        header->counts[QWO_TABLE_COUNT - 1] * (uint64_t)qwo_row_size(QWO_TABLE_COUNT - 1);
     if (!zeroes(bytes, layout->module + header->module_size, layout->code) ||
         !zeroes(bytes, layout->code + header->code_size, layout->tables[0]) ||
         !zeroes(bytes, rows, layout->trailer))
@@ -149,8 +149,7 @@ static bool trap_good(const struct check *c)
 {
     const struct code_trap *t = c->row, *p = c->previous;
     return t->offset < c->code_size && (!p || t->offset >= p->offset) &&
-           t->trap != WASM_TRAP_NONE && t->trap < WASM_TRAP_COUNT &&
-           t->pos <= c->module->info.size;
+           t->trap != WASM_TRAP_NONE && t->trap < WASM_TRAP_COUNT && t->pos <= c->module->info.size;
 }
 
 static bool site_good(const struct check *c)

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "arch/cpu.h"
+#include "boot.h"
 #include "drivers/random.h"
 #include "host/port.h"
 #include "init.h"
@@ -47,6 +48,13 @@ void sim_start(void)
             exit(1);
         }
     }
+}
+
+/* No command line. */
+int boot_option(const char *name, char *value, size_t size)
+{
+    (void)name, (void)value, (void)size;
+    return -1;
 }
 
 /* Threads. */
