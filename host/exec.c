@@ -8,6 +8,7 @@
 
 #include "exec.h"
 #include "exec_kernel.h"
+#include "perf_map.h"
 #include "port.h"
 
 int cmd_exec(int argc, char **argv)
@@ -16,6 +17,12 @@ int cmd_exec(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a program is told by EPIPE; it has no signals */
     int code = EXEC_EXIT_LOAD;
     bool ok = exec_parse(argc, argv, &options);
+    if (ok && options.perf_map && options.in_kernel) {
+        fputs("quince: exec: --perf-map is for perf on this host, not for --in-kernel\n", stderr);
+        ok = false;
+    }
+    if (options.perf_map)
+        options.loaded = perf_map_write;
     if (ok && options.help) {
         fputs(exec_usage, stdout);
         code = 0;

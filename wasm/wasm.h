@@ -126,6 +126,8 @@ struct wasm_load_options {
      * run. */
     const char *cpu;
     uint32_t without; /* enum wasm_feature: what is not to be understood */
+    bool debugger;    /* tell gdb of the code while it lives (GDB's JIT interface) */
+    bool positions;   /* keep what wasm_listing_new() needs (listing.h) */
 };
 
 /* Validates and compiles LEN bytes. BYTES may be freed afterwards. NULL and *err on failure. */
@@ -201,6 +203,30 @@ size_t wasm_module_code_size(const struct wasm_module *module);
 /* Name of function INDEX from the name section, else an export or import name, else "". */
 const char *wasm_module_func_name(const struct wasm_module *module, uint32_t index);
 
+/* The pieces of a module's machine code in order of address, for profilers and debuggers. Thunks
+ * are the crossings between C, this instance and others, one set per signature. */
+enum wasm_code_kind {
+    WASM_CODE_FUNC,    /* a function of the module */
+    WASM_CODE_ENTRY,   /* C calls Wasm */
+    WASM_CODE_FOREIGN, /* Wasm calls another instance */
+    WASM_CODE_HOST,    /* Wasm calls a host function */
+    WASM_CODE_EXIT,    /* where a trap leaves */
+};
+struct wasm_code {
+    enum wasm_code_kind kind;
+    uint32_t index; /* of the function, among all functions; 0 for thunks */
+    uintptr_t address;
+    size_t size;
+    uint32_t offset, end; /* of the function's body in the module; 0 for thunks */
+};
+uint32_t wasm_module_code_count(const struct wasm_module *module);
+/* Piece I; all zero when there are fewer. */
+struct wasm_code wasm_module_code(const struct wasm_module *module, uint32_t i);
+/* A name for CODE, cut to SIZE: that of the function, "func[N]" without one, "wasm-entry" and so on
+ * for thunks. Control characters become "?". Answers its length as snprintf() does. */
+size_t wasm_code_name(const struct wasm_module *module, const struct wasm_code *code, char *name,
+                      size_t size);
+
 /* A host function is a plain C function in the platform's calling convention:
  *     R fn(struct wasm_instance *caller, params…)
  * with i32 as uint32_t, i64 as uint64_t, f32/f64 as float/double, references as void *. It has at
@@ -270,7 +296,10 @@ enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
 /* Ends the innermost call of CALLER with TRAP; only from a host function. */
 _Noreturn void wasm_trap(struct wasm_instance *caller, enum wasm_trap trap);
 
-/* After a trap: one line per frame, innermost first: "  #0 parse+0x1c (wasm offset 0x4a3)". */
+/* After a trap: one line per frame, innermost first: "  #0 parse+0x1c (wasm offset 0x4a3)". The
+ * offset behind the name counts from the start of the function's body. Frames of linked instances
+ * and those around a nested call are there; C functions are not. A function without a name is
+ * "func[N]". A trap in the start function is traced in the error's message. */
 size_t wasm_backtrace(struct wasm_instance *instance, char *text, size_t size);
 
 /* The one accessor for guest pointers: the host address of [addr, addr+len) in memory 0 (or a

@@ -14,6 +14,7 @@ enum {
     EXEC_EXIT_TRAP = 134, /* as a program that abort() ended */
 };
 
+struct wasm_module;
 struct exec_dir {
     char *host; /* owned */
     const char *guest;
@@ -36,7 +37,10 @@ struct exec_options {
     const char *key_file; /* where it is, when that is elsewhere */
     const char *invoke;   /* NULL: run _start */
     unsigned repeat;      /* 0: not given: once, without times */
-    bool in_kernel, verbose, help;
+    bool in_kernel, verbose, help, perf_map;
+    /* Called with the module once it is compiled; false, after a complaint, ends it. May be NULL.
+     */
+    bool (*loaded)(const struct wasm_module *module);
     const char *module;      /* as the user named it: argv[0] of the program */
     const char *module_file; /* where its bytes are, when that is elsewhere */
     char **args;             /* after the module */

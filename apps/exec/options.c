@@ -27,6 +27,7 @@ const char exec_usage[] =
     "                        floats, nan, inf) and prints each result on a line of its own\n"
     "  --repeat N            calls it N times; after the results one line per call: time_ms 1.234\n"
     "  --in-kernel           boots a minimal image and runs the module in ring 0\n"
+    "  --perf-map            writes /tmp/perf-PID.map, from which perf knows compiled functions\n"
     "  --verbose             prints sizes and times of loading to standard error\n"
     "\n"
     "With --invoke options may also follow the args. Exit code: the program's; 134 after a trap,\n"
@@ -116,21 +117,14 @@ bool exec_parse(int argc, char **argv, struct exec_options *out)
     memset(out, 0, sizeof(*out));
     uint64_t budget_ms = 0, max_memory = 0, repeat = 0;
     const struct option options[] = {
-        {"--dir", DIRECTORY, NULL},
-        {"--ro-dir", READ_ONLY, NULL},
-        {"--listen", LISTENER, NULL},
-        {"--env", ENVIRONMENT, NULL},
-        {"--budget", SIZE, &budget_ms},
-        {"--max-memory", SIZE, &max_memory},
-        {"--stack", SIZE, &out->stack_size},
-        {"--passes", TEXT, &out->passes},
-        {"--key", TEXT, &out->key},
-        {"--cpu", TEXT, &out->cpu},
-        {"--invoke", TEXT, &out->invoke},
-        {"--repeat", SIZE, &repeat},
-        {"--in-kernel", FLAG, &out->in_kernel},
-        {"--verbose", FLAG, &out->verbose},
-        {"--help", FLAG, &out->help},
+        {"--dir", DIRECTORY, NULL},          {"--ro-dir", READ_ONLY, NULL},
+        {"--listen", LISTENER, NULL},        {"--env", ENVIRONMENT, NULL},
+        {"--budget", SIZE, &budget_ms},      {"--max-memory", SIZE, &max_memory},
+        {"--stack", SIZE, &out->stack_size}, {"--passes", TEXT, &out->passes},
+        {"--key", TEXT, &out->key},          {"--cpu", TEXT, &out->cpu},
+        {"--invoke", TEXT, &out->invoke},    {"--perf-map", FLAG, &out->perf_map},
+        {"--repeat", SIZE, &repeat},         {"--in-kernel", FLAG, &out->in_kernel},
+        {"--verbose", FLAG, &out->verbose},  {"--help", FLAG, &out->help},
     };
     int kept = 0;
     out->args = argv + 1;

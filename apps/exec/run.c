@@ -272,7 +272,7 @@ int exec_run(const struct exec_options *o)
         return EXEC_EXIT_LOAD;
     }
     struct wasm_error err;
-    struct wasm_load_options load = {.passes = o->passes, .cpu = o->cpu};
+    struct wasm_load_options load = {.passes = o->passes, .cpu = o->cpu, .debugger = true};
     uint64_t start = wasm_host_now();
     struct wasm_module *module = load_module(o, bytes, size, &load, &err);
     uint64_t loaded = wasm_host_now();
@@ -287,7 +287,7 @@ int exec_run(const struct exec_options *o)
     }
     struct wasi *wasi = wasi_new();
     int code = EXEC_EXIT_LOAD;
-    if (wasi && furnish(o, wasi)) {
+    if ((!o->loaded || o->loaded(module)) && wasi && furnish(o, wasi)) {
         struct wasm_instance_options options = {
             .resolve = wasi_resolve,
             .context = wasi,

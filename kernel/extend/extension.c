@@ -169,8 +169,8 @@ static int take_module(struct extension *ext, const struct load_request *request
                        struct load_result *result)
 {
     uint64_t start = clock_now();
-    struct wasm_load_options options = {.max_module_size = request->len,
-                                        .deadline_ns = start + COMPILE_TIMEOUT};
+    struct wasm_load_options options = {
+        .max_module_size = request->len, .deadline_ns = start + COMPILE_TIMEOUT, .debugger = true};
     int error;
     ext->module = admit_module(request->bytes, request->len, &options, ext->signed_by, &error,
                                result->reason, sizeof result->reason);

@@ -6,6 +6,8 @@
 
 #include "runtime/instance.h"
 
+enum { TRACE_NAME = 128 }; /* bytes for a name and an offset */
+
 uint32_t module_find_func(const struct wasm_module *module, uint32_t offset)
 {
     uint32_t low = 0, high = module->info.func_count - module->info.imported_funcs;
@@ -110,6 +112,34 @@ NO_ASAN static uintptr_t first_return(const struct wasm_store *store, uintptr_t 
     return sp + frame;
 }
 
+/* Up the C frames from frame pointer FP to what called the first of them: compiled code, which goes
+ * on at *PC with *SP. */
+NO_ASAN static bool leave_c(const struct wasm_store *store, uintptr_t fp, uintptr_t *pc,
+                            uintptr_t *sp)
+{
+    /* Saved fp at [fp], return address above it. */
+    for (unsigned i = 0; i < 64 && readable(store, fp) && readable(store, fp + 8); i++) {
+        uintptr_t next = ((uintptr_t *)fp)[0];
+        *pc = ((uintptr_t *)fp)[1];
+        *sp = fp + 16;
+        if (range_find(*pc))
+            return true;
+        if (next <= fp)
+            return false;
+        fp = next;
+    }
+    return false;
+}
+
+/* From an entry thunk, called from a host function that a call came to before, to that call. The
+ * outermost one has changed stacks: what would be its frame is not readable. */
+NO_ASAN static bool leave_entry(const struct wasm_store *store, const struct module_thunk *thunk,
+                                uintptr_t *pc, uintptr_t *sp)
+{
+    uintptr_t at = *sp + thunk->frame;
+    return readable(store, at) && leave_c(store, *(uintptr_t *)(at - target_entry_fp), pc, sp);
+}
+
 NO_ASAN void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp)
 {
     store->trace_count = 0;
@@ -128,8 +158,13 @@ NO_ASAN void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp)
             popped = module->funcs[func].popped;
         } else {
             const struct module_thunk *thunk = module_find_thunk(module, offset);
-            if (!thunk || thunk->kind == THUNK_ENTRY)
-                return; /* the call from outside */
+            if (!thunk)
+                return;
+            if (thunk->kind == THUNK_ENTRY) {
+                if (first || !leave_entry(store, thunk, &pc, &sp))
+                    return;
+                continue;
+            }
             frame = thunk->frame;
             popped = thunk->popped;
         }
@@ -143,17 +178,45 @@ NO_ASAN void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp)
 
 NO_ASAN void trace_capture_host(struct wasm_store *store, uintptr_t fp)
 {
+    uintptr_t pc, sp;
     store->trace_count = 0;
-    /* C frames: saved fp at [fp], return address above it. */
-    for (unsigned i = 0; i < 64 && readable(store, fp) && readable(store, fp + 8); i++) {
-        uintptr_t pc = ((uintptr_t *)fp)[1], next = ((uintptr_t *)fp)[0];
-        if (range_find(pc)) {
-            trace_capture(store, pc, fp + 16);
+    if (leave_c(store, fp, &pc, &sp))
+        trace_capture(store, pc, sp);
+}
+
+/* What FRAME is called and how far into it the trap is; N as snprintf(). Control characters become
+ * "?", and a long name is cut between characters. */
+static void describe(const struct trace_frame *frame, char *text, size_t size)
+{
+    const char *name = wasm_module_func_name(frame->module, frame->func);
+    uint32_t start =
+        frame->module->info.bodies[frame->func - frame->module->info.imported_funcs].start;
+    int length = 0;
+    while (length < 80 && name[length])
+        length++;
+    while (name[length] && length && ((unsigned char)name[length] & 0xc0) == 0x80)
+        length--;
+    char number[24];
+    if (!length) {
+        length = snprintf(number, sizeof(number), "func[%u]", frame->func);
+        name = number;
+    }
+    snprintf(text, size, "%.*s+0x%x", length, name, frame->pos >= start ? frame->pos - start : 0);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+}
+
+void trace_innermost(const struct wasm_store *store, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < store->trace_count; i++) {
+        char frame[TRACE_NAME];
+        describe(&store->trace[i], frame, sizeof(frame));
+        if (used + strlen(frame) + 4 > size)
             return;
-        }
-        if (next <= fp)
-            return;
-        fp = next;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " < " : " in ", frame);
     }
 }
 
@@ -164,21 +227,12 @@ size_t wasm_backtrace(struct wasm_instance *instance, char *text, size_t size)
     if (size)
         text[0] = '\0';
     for (uint32_t i = 0; i < store->trace_count && used < size; i++) {
-        const struct trace_frame *f = &store->trace[i];
-        const char *name = wasm_module_func_name(f->module, f->func);
-        uint32_t start = f->module->info.bodies[f->func - f->module->info.imported_funcs].start;
-        char number[24];
-        if (!*name) {
-            snprintf(number, sizeof(number), "func[%u]", f->func);
-            name = number;
-        }
-        int n = snprintf(text + used, size - used, "  #%u %.80s+0x%x (wasm offset 0x%x)\n", i, name,
-                         f->pos >= start ? f->pos - start : 0, f->pos);
+        char frame[TRACE_NAME];
+        describe(&store->trace[i], frame, sizeof(frame));
+        int n = snprintf(text + used, size - used, "  #%u %s (wasm offset 0x%x)\n", i, frame,
+                         store->trace[i].pos);
         if (n < 0)
             break;
-        for (size_t k = used; k < used + (size_t)n - 1 && k + 1 < size; k++)
-            if ((unsigned char)text[k] < 0x20)
-                text[k] = '?';
         used += (size_t)n;
     }
     return used < size ? used : size ? size - 1 : 0;

@@ -48,6 +48,8 @@ static bool compile_functions(struct loader *l)
     l->compiler = target_compiler_new(&features);
     if (!m->funcs || !l->decoder || !l->compiler)
         return out_of_memory(l);
+    l->code.want_positions = l->options && l->options->positions;
+    l->code.want_unwind = l->options && l->options->debugger;
     ir_func_init(&l->func, &info->ir, 0);
     uint64_t deadline = l->options ? l->options->deadline_ns : 0;
     body_decoder_set_deadline(l->decoder, deadline);
@@ -115,7 +117,7 @@ static bool compile_thunks(struct loader *l, uint32_t *exit_stub)
         struct code_thunks *t = &l->thunks[i];
         if (!target_thunks(&info->ir.types[i], &l->code, t))
             return out_of_memory(l);
-        thunk_add(m, t->entry, t->entry_end, 0, 0, THUNK_ENTRY);
+        thunk_add(m, t->entry, t->entry_end, t->entry_frame, 0, THUNK_ENTRY);
         thunk_add(m, t->foreign, t->foreign_end, t->foreign_frame, t->popped, THUNK_FOREIGN);
         if (t->host != ~0u)
             thunk_add(m, t->host, t->host_end, t->host_frame, t->popped, THUNK_HOST);
@@ -138,6 +140,8 @@ static void loader_free(struct loader *l)
     wasm_host_free(l->code.sites);
     wasm_host_free(l->code.relocs);
     wasm_host_free(l->code.typerefs);
+    wasm_host_free(l->code.positions);
+    wasm_host_free(l->code.unwind);
 }
 
 static bool compile(struct loader *l)

@@ -242,8 +242,14 @@ static bool initialise(struct instance *in, struct wasm_error *err)
                                       ? in->abi.imports[info->start]
                                       : &in->abi.funcs[info->start - info->imported_funcs];
         enum wasm_trap trap = wasm_call(start, NULL, NULL);
-        if (trap)
-            return trapped(err, trap, "start function");
+        if (trap) {
+            /* The trace is lost with the instance, so the message tells of it. */
+            char frames[sizeof(err->message) - 64];
+            trapped(err, trap, "start function");
+            trace_innermost(in->store, frames, sizeof(frames));
+            strcat(err->message, frames);
+            return false;
+        }
     }
     return true;
 }

@@ -162,5 +162,7 @@ void exception_pass_on(struct wasm_instance *caller, uintptr_t fp);
 void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp);
 /* From a host function's frame FP up to the code that called it. */
 void trace_capture_host(struct wasm_store *store, uintptr_t fp);
+/* " in f+0x1 < g+0x2": as many frames from the innermost one on as there is room for. */
+void trace_innermost(const struct wasm_store *store, char *text, size_t size);
 
 #endif

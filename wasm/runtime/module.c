@@ -48,8 +48,8 @@ struct wasm_module *module_new(const uint8_t *bytes, size_t len,
         wasm_host_free(m);
         return NULL;
     }
-    if (!intern_types(m)) {
-        error_set(err, WASM_ERR_NOMEM, 0, "out of memory for the module's types");
+    if (!intern_types(m) || !module_collect_names(m)) {
+        error_set(err, WASM_ERR_NOMEM, 0, "out of memory for the module's types and names");
         module_destroy(m);
         return NULL;
     }
@@ -92,13 +92,17 @@ bool module_publish(struct wasm_module *m, struct code_buffer *code,
     m->sites = code->sites;
     m->site_count = code->site_count;
     code->typerefs = NULL;
+    m->positions = code->positions;
+    m->position_count = code->position_count;
     code->traps = NULL;
     code->sites = NULL;
+    code->positions = NULL;
     m->code = wasm_host_publish(code->bytes, code->size, fill_typerefs, m);
     if (!m->code)
         return false;
     m->code_size = code->size;
     uintptr_t base = (uintptr_t)m->code;
+    m->exit_offset = exit_stub;
     m->exit_stub = base + exit_stub;
     for (uint32_t i = 0; i < m->info.type_count; i++) {
         if (!m->signatures[i].used)
@@ -109,11 +113,14 @@ bool module_publish(struct wasm_module *m, struct code_buffer *code,
         m->signatures[i].host = t->host == ~0u ? 0 : base + t->host;
     }
     range_add(m);
+    if (code->want_unwind)
+        m->gdb = gdb_register(m, code->unwind, code->unwind_count);
     return true;
 }
 
 void module_destroy(struct wasm_module *m)
 {
+    gdb_unregister(m->gdb);
     if (m->code) {
         range_remove(m);
         wasm_host_unpublish(m->code, m->code_size);
@@ -129,6 +136,8 @@ void module_destroy(struct wasm_module *m)
     wasm_host_free(m->sites);
     wasm_host_free(m->thunks);
     wasm_host_free(m->typerefs);
+    wasm_host_free(m->names);
+    wasm_host_free(m->positions);
     wasm_host_free(m->bytes);
     wasm_host_free(m);
 }
@@ -176,25 +185,4 @@ const uint8_t *wasm_module_custom(const struct wasm_module *module, const char *
         return module->info.bytes + c->start;
     }
     return NULL;
-}
-
-size_t wasm_module_code_size(const struct wasm_module *module)
-{
-    return module->code_size;
-}
-
-const char *wasm_module_func_name(const struct wasm_module *module, uint32_t index)
-{
-    const struct module_info *info = &module->info;
-    if (index >= info->func_count)
-        return "";
-    if (info->func_names && info->func_names[index])
-        return info->func_names[index];
-    for (uint32_t i = 0; i < info->export_count; i++)
-        if (info->exports[i].kind == WASM_FUNC && info->exports[i].index == index)
-            return info->exports[i].name;
-    for (uint32_t i = 0, n = 0; i < info->import_count; i++)
-        if (info->imports[i].kind == WASM_FUNC && n++ == index)
-            return info->imports[i].name;
-    return "";
 }

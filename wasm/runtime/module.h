@@ -38,7 +38,12 @@ struct wasm_module {
     uint32_t thunk_count;
     struct code_typeref *typerefs; /* sorted by offset */
     uint32_t typeref_count;
-    uint64_t features;        /* of the CPU, that the code may use: target_features_bits() */
+    uint64_t features;               /* of the CPU, that the code may use: target_features_bits() */
+    const char **names;              /* of all functions; NULL where there is none */
+    uint32_t exit_offset;            /* of the exit stub in the code */
+    struct code_position *positions; /* sorted by offset; only when asked for */
+    uint32_t position_count;
+    struct gdb_object *gdb;   /* what gdb was told; only when asked for */
     struct wasm_module *next; /* in the list of code ranges */
 };
 
@@ -77,6 +82,15 @@ const struct module_thunk *module_find_thunk(const struct wasm_module *module, u
 bool module_is_site(const struct wasm_module *module, uint32_t offset);
 /* … of a call that catches exceptions? */
 bool module_site_catches(const struct wasm_module *module, uint32_t offset);
+
+/* Fills names (code.c). false: out of memory. */
+bool module_collect_names(struct wasm_module *module);
+
+/* GDB's JIT interface (gdb.c): registers symbols and unwind rows, which code that was compiled
+ * elsewhere does not have; an object that there is no memory for is left out. */
+struct gdb_object *gdb_register(const struct wasm_module *module, const struct code_unwind *unwind,
+                                uint32_t unwind_count);
+void gdb_unregister(struct gdb_object *object);
 
 static inline struct wasm_functype module_functype(const struct wasm_module *module, uint32_t index)
 {

@@ -251,6 +251,7 @@ static bool load_code(struct wasm_module *m, const uint8_t *bytes, const struct 
             .site_count = header->counts[QWO_SITES],
             .typerefs = tables[QWO_TYPEREFS],
             .typeref_count = header->counts[QWO_TYPEREFS],
+            .want_unwind = true, /* names for gdb, though no rows */
         };
         m->funcs = tables[QWO_FUNCS];
         m->thunks = tables[QWO_THUNKS];

@@ -35,6 +35,20 @@ struct code_buffer {
         uint32_t offset, type; /* a type index of the module */
     } * typerefs;
     uint32_t typeref_count, typeref_capacity;
+    /* For people's tools, collected only when asked for; sorted by offset. */
+    bool want_positions, want_unwind;
+    struct code_position {
+        uint32_t offset, pos; /* from OFFSET on, code of the instruction at POS; 0: of none */
+    } * positions;
+    uint32_t position_count, position_capacity;
+    /* From OFFSET on the return address stands FRAME bytes above register BASE, below it, in
+     * ascending order of their numbers, the caller's registers in SAVED, and above it POPPED bytes
+     * that go with the frame. Numbers are those of DWARF. */
+    struct code_unwind {
+        uint32_t offset, frame, popped;
+        uint16_t base, saved;
+    } * unwind;
+    uint32_t unwind_count, unwind_capacity;
     bool failed; /* out of memory */
 };
 
@@ -78,13 +92,16 @@ bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_bu
 /* Thunks of abi.h for one signature; *_offset are places in the buffer. */
 struct code_thunks {
     uint32_t entry, foreign, host; /* host is ~0u when a host function cannot have the signature */
-    /* For walking through the latter two: bytes from rsp behind the thunk's call to its own return
-     * address, and above that those that go with the frame (of either). Where each thunk ends. */
-    uint32_t foreign_frame, host_frame, popped;
+    /* For walking through them: bytes from rsp behind the thunk's call to its own return address
+     * (of an entry thunk: if it has not changed stacks), and above that those that go with the
+     * frame (not of an entry thunk). Where each thunk ends. */
+    uint32_t entry_frame, foreign_frame, host_frame, popped;
     uint32_t entry_end, foreign_end, host_end;
 };
 bool target_thunks(const struct ir_signature *signature, struct code_buffer *out,
                    struct code_thunks *where);
+/* An entry thunk's return address lies so far above where it saved its caller's frame pointer. */
+extern const uint32_t target_entry_fp;
 /* The exit stub of abi.h. */
 bool target_exit_stub(struct code_buffer *out, uint32_t *offset);
 /* Resolves relocs to functions in this buffer once every code_func is known. */

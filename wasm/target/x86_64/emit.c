@@ -213,15 +213,20 @@ static void emit_prologue(struct target_compiler *c)
 {
     struct code_buffer *out = c->out;
     uint32_t pushed = 0;
+    c->saved = 0;
+    code_unwind_add(out, (uint32_t)out->size, RSP, 0, c->incoming - c->shift, 0);
     if (c->shift) {
         x86_load(out, 8, R11, RSP, 0);
         x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)c->shift);
         x86_store(out, 8, RSP, 0, R11);
+        emit_unwind(c, (uint32_t)out->size, 0);
     }
     for (unsigned k = 0; k < sizeof saved_regs; k++) {
         if (c->used_regs >> (saved_regs[k] - 1) & 1) {
             x86_push(out, hw(saved_regs[k]));
             pushed += 8;
+            c->saved |= code_saved(hw(saved_regs[k]));
+            emit_unwind(c, (uint32_t)out->size, pushed);
         }
     }
     c->spill_base = (c->outgoing + 15) & ~15u;
@@ -239,6 +244,11 @@ static void emit_prologue(struct target_compiler *c)
         x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)size);
 }
 
+void emit_unwind(struct target_compiler *c, uint32_t offset, uint32_t frame)
+{
+    code_unwind_add(c->out, offset, RSP, frame, c->incoming, c->saved);
+}
+
 void emit_epilogue(struct target_compiler *c)
 {
     struct code_buffer *out = c->out;
@@ -246,11 +256,18 @@ void emit_epilogue(struct target_compiler *c)
     for (unsigned k = 0; k < sizeof saved_regs; k++)
         if (c->used_regs >> (saved_regs[k] - 1) & 1)
             pushed += 8;
+    unsigned saved = c->saved;
     if (c->frame - pushed)
         x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)(c->frame - pushed));
-    for (unsigned k = sizeof saved_regs; k-- > 0;)
-        if (c->used_regs >> (saved_regs[k] - 1) & 1)
+    code_unwind_add(out, (uint32_t)out->size, RSP, pushed, c->incoming, saved);
+    for (unsigned k = sizeof saved_regs; k-- > 0;) {
+        if (c->used_regs >> (saved_regs[k] - 1) & 1) {
             x86_pop(out, hw(saved_regs[k]));
+            pushed -= 8;
+            saved &= ~code_saved(hw(saved_regs[k]));
+            code_unwind_add(out, (uint32_t)out->size, RSP, pushed, c->incoming, saved);
+        }
+    }
 }
 
 static void align(struct code_buffer *out, uint32_t to, bool nops)
@@ -320,14 +337,16 @@ static void emit_block(struct target_compiler *c, uint32_t b)
     if (block->header && !block->cold)
         align(out, 16, true);
     c->labels.data[b] = (uint32_t)out->size;
+    emit_unwind(c, (uint32_t)out->size, c->frame);
     c->flags_end = 0; /* others may come in here */
     for (uint32_t i = block->first; i < block->end && !c->failed;) {
         if (!x86_reserve(out, X86_MAX_STEP))
             return;
+        const struct mins *m = &c->ins.data[i];
+        code_position(out, m->pos);
         emit_gap(c, i);
         if (!x86_reserve(out, X86_MAX_STEP))
             return;
-        const struct mins *m = &c->ins.data[i];
         if (m->op == M_JMP || m->op == M_JCC) {
             emit_branch(c, m, b, next_block(c, b));
             i++;
@@ -367,6 +386,7 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
         c->labels.data[b] = UINT32_MAX;
     align(out, 16, false);
     c->start = (uint32_t)out->size;
+    code_position(out, 0);
     emit_prologue(c);
     uint32_t around = c->incoming + abi_result_bytes(c->f->signature) + c->pushed;
     uint32_t words = PLACE_STACK + (c->frame + around) / 8 + 8;
@@ -377,6 +397,7 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
     for (uint32_t b = 0; b < c->blocks.count && !c->failed && !out->failed; b++)
         if (c->forward.data[b] == b)
             emit_block(c, b);
+    emit_unwind(c, (uint32_t)out->size, c->frame);
     emit_stubs(c);
     for (uint32_t k = 0; k < c->fixups.count; k++)
         x86_patch_near(out, c->fixups.data[k].field, c->labels.data[c->fixups.data[k].block]);

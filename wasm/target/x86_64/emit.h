@@ -60,6 +60,8 @@ void emit_sse(struct target_compiler *c, uint32_t i);
 void emit_atomic(struct target_compiler *c, uint32_t i);
 void emit_call(struct target_compiler *c, uint32_t i);
 void emit_epilogue(struct target_compiler *c);
+/* For debuggers: from OFFSET on the return address is FRAME bytes above rsp. */
+void emit_unwind(struct target_compiler *c, uint32_t offset, uint32_t frame);
 void emit_branch(struct target_compiler *c, const struct mins *m, uint32_t block, uint32_t next);
 void emit_stubs(struct target_compiler *c);
 struct stub *stub_add(struct target_compiler *c, enum stub_kind kind, uint32_t field, uint32_t pos);

@@ -85,6 +85,7 @@ static void emit_plain_call(struct target_compiler *c, const struct mins *m, uin
         x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)bytes);
     c->frame += bytes;
     c->spill_base += bytes;
+    emit_unwind(c, (uint32_t)out->size, c->frame);
     pmove_args(c, m, 2 * i);
     pmove_run(c, false);
     c->frame -= bytes;
@@ -100,6 +101,8 @@ static void emit_plain_call(struct target_compiler *c, const struct mins *m, uin
     case M_CALL_HELPER: helper_call(c, m); return;
     default: x86_rr(out, X86(0, 0, ff), 2, RDI); break;
     }
+    /* Debuggers look a caller up by the byte before its return address, with rsp as it will be. */
+    emit_unwind(c, (uint32_t)out->size - 1, c->frame);
     code_site_add(out, m->pos, m->flags & MI_CATCHES);
 }
 
@@ -139,6 +142,7 @@ static void emit_tail_call(struct target_compiler *c, const struct mins *m, uint
         x86_load(out, 8, R11, RSP, 0);
         x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)(c->incoming - bytes));
         x86_store(out, 8, RSP, 0, R11);
+        code_unwind_add(out, (uint32_t)out->size, RSP, 0, bytes, 0);
     }
     switch (m->op) {
     case M_CALL: rel32(c, m, 0xe9); break;

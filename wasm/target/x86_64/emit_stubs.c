@@ -174,6 +174,7 @@ void emit_stubs(struct target_compiler *c)
     for (uint32_t k = 0; k < c->stubs.count && x86_reserve(c->out, X86_MAX_STEP); k++) {
         const struct stub *s = &c->stubs.data[k];
         x86_patch_near(c->out, s->field, (uint32_t)c->out->size);
+        code_position(c->out, s->pos);
         switch (s->kind) {
         case STUB_TRAP: trap(c, s, s->trap); break;
         case STUB_DIV: stub_div(c, s); break;

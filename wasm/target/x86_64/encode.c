@@ -366,3 +366,47 @@ void code_typeref_add(struct code_buffer *code, uint32_t offset, uint32_t type)
     code->typerefs = array;
     code->typerefs[code->typeref_count++] = (struct code_typeref){offset, type};
 }
+
+void code_position(struct code_buffer *code, uint32_t pos)
+{
+    if (!code->want_positions)
+        return;
+    uint32_t n = code->position_count;
+    if (n && code->positions[n - 1].offset == code->size)
+        n = --code->position_count; /* nothing was emitted for that one */
+    if (n && code->positions[n - 1].pos == pos)
+        return;
+    void *array = code->positions;
+    if (!grow(code, &array, &code->position_capacity, n + 1, sizeof *code->positions))
+        return;
+    code->positions = array;
+    code->positions[code->position_count++] = (struct code_position){(uint32_t)code->size, pos};
+}
+
+/* DWARF's numbers of the registers (System V ABI, AMD64 supplement, figure 3.36). */
+static unsigned dwarf_number(unsigned reg)
+{
+    static const uint8_t numbers[] = {0, 2, 1, 3, 7, 6, 4, 5};
+    return reg < 8 ? numbers[reg] : reg;
+}
+
+unsigned code_saved(unsigned reg)
+{
+    return 1u << dwarf_number(reg);
+}
+
+void code_unwind_add(struct code_buffer *code, uint32_t offset, unsigned base, uint32_t frame,
+                     uint32_t popped, unsigned saved)
+{
+    if (!code->want_unwind)
+        return;
+    struct code_unwind row = {offset, frame, popped, (uint16_t)dwarf_number(base), (uint16_t)saved};
+    uint32_t n = code->unwind_count;
+    if (n && code->unwind[n - 1].offset == offset)
+        n = --code->unwind_count;
+    void *array = code->unwind;
+    if (!grow(code, &array, &code->unwind_capacity, n + 1, sizeof *code->unwind))
+        return;
+    code->unwind = array;
+    code->unwind[code->unwind_count++] = row;
+}

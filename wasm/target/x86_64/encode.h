@@ -108,5 +108,13 @@ void code_trap_add(struct code_buffer *code, uint32_t offset, unsigned trap, uin
 void code_site_add(struct code_buffer *code, uint32_t pos, bool catches); /* return address: here */
 void code_reloc_add(struct code_buffer *code, uint32_t offset, uint32_t func);
 void code_typeref_add(struct code_buffer *code, uint32_t offset, uint32_t type);
+/* What is emitted from here on belongs to the instruction at POS. */
+void code_position(struct code_buffer *code, uint32_t pos);
+/* struct code_unwind, with a hardware number for BASE and bits of code_saved() in SAVED. OFFSET
+ * does not go down. */
+void code_unwind_add(struct code_buffer *code, uint32_t offset, unsigned base, uint32_t frame,
+                     uint32_t popped, unsigned saved);
+/* The bit of a register that calls preserve. */
+unsigned code_saved(unsigned reg);
 
 #endif

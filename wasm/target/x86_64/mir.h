@@ -324,6 +324,7 @@ struct target_compiler {
     uint32_t start;      /* offset in out */
     uint32_t frame;      /* bytes from rsp to the return address */
     uint32_t spill_base; /* first spill slot from rsp */
+    unsigned saved;      /* registers that the prologue pushed, as code_saved() says */
     uint32_t next_move;  /* in moves, while walking */
     uint32_t flags_end;  /* where the last ALU instruction ended: its flags tell of flags_reg */
     uint8_t flags_reg, flags_size;

@@ -23,15 +23,47 @@ static void trap(struct code_buffer *out, unsigned kind)
     x86_byte(out, 0x0b);
 }
 
+/* In ascending order of their DWARF numbers, as struct code_unwind has them. */
 static const uint8_t entry_saves[] = {RBX, RBP, R12, R13, R14, R15};
 enum { ENTRY_LOCALS = 24, MXCSR = 8, DEFAULT_MXCSR = 0x1f80 };
+const uint32_t target_entry_fp = 16; /* below rbx */
+
+/* For debuggers: from here on the first N of SAVES are pushed, and BELOW bytes below them. */
+static void unwind(struct code_buffer *out, const uint8_t *saves, unsigned n, unsigned base,
+                   uint32_t below, uint32_t popped)
+{
+    unsigned saved = 0;
+    for (unsigned k = 0; k < n; k++)
+        saved |= code_saved(saves[k]);
+    code_unwind_add(out, (uint32_t)out->size, base, below + n * 8, popped, saved);
+}
+
+static void push_all(struct code_buffer *out, const uint8_t *saves, unsigned count, uint32_t popped)
+{
+    unwind(out, saves, 0, RSP, 0, popped);
+    for (unsigned k = 0; k < count; k++) {
+        x86_push(out, saves[k]);
+        unwind(out, saves, k + 1, RSP, 0, popped);
+    }
+}
+
+/* Takes BELOW bytes off the stack, then the registers. */
+static void pop_all(struct code_buffer *out, const uint8_t *saves, unsigned count, uint32_t below,
+                    uint32_t popped)
+{
+    unwind(out, saves, count, RSP, below, popped);
+    x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)below);
+    unwind(out, saves, count, RSP, 0, popped);
+    for (unsigned k = count; k-- > 0;) {
+        x86_pop(out, saves[k]);
+        unwind(out, saves, k, RSP, 0, popped);
+    }
+}
 
 /* The end of every entry thunk; eax is the answer. */
 static void entry_leave(struct code_buffer *out)
 {
-    x86_alu_imm(out, 8, ALU_ADD, RSP, ENTRY_LOCALS);
-    for (unsigned k = sizeof entry_saves; k-- > 0;)
-        x86_pop(out, entry_saves[k]);
+    pop_all(out, entry_saves, sizeof entry_saves, ENTRY_LOCALS, 0);
     x86_byte(out, 0xc3);
 }
 
@@ -60,11 +92,11 @@ static unsigned scratch_for(uint8_t type)
 }
 
 /* rbx: arguments, r13: results, rbp: the C stack, r12: func. */
-static bool entry_thunk(const struct ir_signature *s, struct code_buffer *out)
+static bool entry_thunk(const struct ir_signature *s, struct code_buffer *out, uint32_t *frame)
 {
-    for (unsigned k = 0; k < sizeof entry_saves; k++)
-        x86_push(out, entry_saves[k]);
+    push_all(out, entry_saves, sizeof entry_saves, 0);
     x86_alu_imm(out, 8, ALU_SUB, RSP, ENTRY_LOCALS);
+    unwind(out, entry_saves, sizeof entry_saves, RSP, ENTRY_LOCALS, 0);
     /* Reading MXCSR to restore it would cost more than the rest of a crossing. */
     struct x86_mem m = at(RSP, MXCSR);
     x86_rm(out, X86(0, 0, c7), 0, &m);
@@ -78,9 +110,13 @@ static bool entry_thunk(const struct ir_signature *s, struct code_buffer *out)
     x86_load(out, 8, RAX, R15, OFFSET(wasm_instance, exec));
     x86_store(out, 8, RAX, OFFSET(wasm_exec, exit_sp), RSP);
     x86_mov(out, 8, RBP, RSP);
+    unwind(out, entry_saves, sizeof entry_saves, RBP, ENTRY_LOCALS, 0);
     x86_rr(out, X86(0, 0, 85) | X86_W, RDX, RDX);
     x86_rr(out, X86(0, 1, 40) | CC_NE | X86_W, RSP, RDX);
     uint32_t area = (abi_param_bytes(s) + abi_result_bytes(s) + 15) & ~15u;
+    /* rsp is aligned without the `and`, unless it has changed; the callee takes its arguments away.
+     */
+    *frame = area - abi_param_bytes(s) + ENTRY_LOCALS + sizeof entry_saves * 8;
     x86_alu_imm(out, 8, ALU_AND, RSP, -16);
     if (area)
         x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)area);
@@ -186,24 +222,26 @@ static bool foreign_thunk(const struct ir_signature *s, struct code_buffer *out,
 {
     uint32_t params = abi_param_bytes(s), results = abi_result_bytes(s);
     uint32_t area = ((results + 15) & ~15u) + 8; /* and 8 to keep rsp aligned */
-    x86_push(out, R14);
-    x86_push(out, R15);
+    static const uint8_t saves[] = {R14, R15};
+    push_all(out, saves, sizeof saves, params);
     *frame = area + 16;
     x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)(area + params));
+    unwind(out, saves, sizeof saves, RSP, area + params, params);
     x86_load(out, 8, R15, RAX, OFFSET(wasm_func, instance));
     x86_load(out, 8, R14, R15, OFFSET(wasm_instance, memory0));
     if (!copy_area(out, params + *frame + 8, 0, params))
         return false;
     x86_call_mem(out, RAX, OFFSET(wasm_func, code));
+    out->size--; /* debuggers look us up there, with rsp as it will be */
+    unwind(out, saves, sizeof saves, RSP, area, params);
+    out->size++;
     code_site_add(out, 0, false);
     x86_u32(out, FOREIGN_RETURN);
     x86_u32(out, 0);
     out->size--;
     if (!copy_area(out, 0, *frame + 8 + params, results) || !x86_reserve(out, X86_MAX_STEP))
         return false;
-    x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)area);
-    x86_pop(out, R15);
-    x86_pop(out, R14);
+    pop_all(out, saves, sizeof saves, area, params);
     x86_ret(out, params);
     return true;
 }
@@ -215,17 +253,20 @@ static bool host_thunk(const struct ir_signature *s, struct code_buffer *out, ui
 {
     uint32_t params = abi_param_bytes(s), area = params + 8;
     *frame = area;
+    unwind(out, NULL, 0, RSP, 0, params);
     x86_load(out, 8, R10, R15, OFFSET(wasm_instance, exec));
     struct x86_mem m = at(R10, OFFSET(wasm_exec, host_limit));
     x86_alu_mem(out, 8, ALU_CMP, RSP, &m);
     uint32_t low = x86_jcc_near(out, CC_B);
     x86_alu_imm(out, 8, ALU_SUB, RSP, (int32_t)area);
+    unwind(out, NULL, 0, RSP, area, params);
     if (!copy_area(out, area + 8, 0, params))
         return false;
     x86_mov(out, 8, RDI, R15);
     x86_call_mem(out, RAX, OFFSET(wasm_func, code));
     code_site_add(out, 0, false);
     x86_alu_imm(out, 8, ALU_ADD, RSP, (int32_t)area);
+    unwind(out, NULL, 0, RSP, 0, params);
     /* C leaves the upper half of an int undefined. */
     if (s->result_count && s->results[0] == IR_I32)
         x86_mov(out, 4, RAX, RAX);
@@ -259,7 +300,7 @@ bool target_thunks(const struct ir_signature *signature, struct code_buffer *out
         return false;
     start(out);
     where->entry = (uint32_t)out->size;
-    if (!entry_thunk(signature, out) || !x86_reserve(out, X86_MAX_STEP))
+    if (!entry_thunk(signature, out, &where->entry_frame) || !x86_reserve(out, X86_MAX_STEP))
         return false;
     where->entry_end = (uint32_t)out->size;
     start(out);
