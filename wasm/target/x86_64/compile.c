@@ -58,9 +58,6 @@ void target_compiler_free(struct target_compiler *c)
     FREE(args);
     FREE(vregs);
     FREE(bases);
-    FREE(live);
-    FREE(live_place);
-    FREE(rows);
     FREE(uses);
     FREE(ranges);
     FREE(intervals);
@@ -70,7 +67,11 @@ void target_compiler_free(struct target_compiler *c)
     FREE(defs);
     FREE(stamps);
     FREE(reach);
+    FREE(set);
     FREE(moves);
+    FREE(merged);
+    FREE(at_start);
+    FREE(at_end);
     FREE(block_of);
     FREE(labels);
     FREE(fixups);
@@ -103,22 +104,20 @@ static void after_selection(struct target_compiler *c)
 
 static void after_liveness(struct target_compiler *c)
 {
-    vec_drop(c->rows);
     vec_drop(c->stamps);
 }
 
 static void after_allocation(struct target_compiler *c)
 {
     vec_drop(c->uses);
-    vec_drop(c->ranges);
     vec_drop(c->clobbers);
     vec_drop(c->heap);
 }
 
 static void after_resolution(struct target_compiler *c)
 {
-    vec_drop(c->live);
-    vec_drop(c->live_place);
+    vec_drop(c->ranges);
+    vec_drop(c->merged);
     vec_drop(c->work);
     vec_drop(c->reach);
     vec_drop(c->defs);

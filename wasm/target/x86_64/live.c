@@ -1,5 +1,5 @@
-/* Liveness: where each virtual register lives, as ranges of positions, which are live at the start
- * of which block, and where real registers are taken. Each register's life is found by walking from
+/* Liveness: where each virtual register lives, as ranges of positions, and where real registers are
+ * taken. Each register's life is found by walking from
  * its uses up to its definition, so the time is that of the answer's size, whatever the shape of
  * the control flow. */
 #include "target/x86_64/mir.h"
@@ -230,8 +230,30 @@ static bool scan_uses(struct target_compiler *c)
     return true;
 }
 
-static void sort_u32(uint32_t *a, uint32_t n)
+/* Block numbers by way of a set of bits, when they stand close together. */
+static bool sort_blocks(struct target_compiler *c, uint32_t *a, uint32_t n)
 {
+    uint32_t low = UINT32_MAX, high = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        low = a[i] < low ? a[i] : low;
+        high = a[i] > high ? a[i] : high;
+    }
+    if ((high - low) / 64 > n)
+        return false;
+    uint64_t *set = c->set.data;
+    for (uint32_t i = 0; i < n; i++)
+        set[a[i] / 64] |= 1ull << a[i] % 64;
+    for (uint32_t w = low / 64, k = 0; w <= high / 64; w++) {
+        for (; set[w]; set[w] &= set[w] - 1)
+            a[k++] = w * 64 + (uint32_t)__builtin_ctzll(set[w]);
+    }
+    return true;
+}
+
+static void sort_u32(struct target_compiler *c, uint32_t *a, uint32_t n)
+{
+    if (n > 8 && sort_blocks(c, a, n))
+        return;
     /* Shell's: short lists mostly, and no bad case worth fearing. */
     uint32_t gap = 1;
     while (gap < n / 3)
@@ -246,19 +268,19 @@ static void sort_u32(uint32_t *a, uint32_t n)
     }
 }
 
-static bool touch(struct target_compiler *c, mreg r, uint32_t b, uint32_t reach)
+static inline void touch(struct target_compiler *c, mreg r, uint32_t b, uint32_t reach)
 {
     if (c->stamps.data[b] == r) {
         if (reach > c->reach.data[b])
             c->reach.data[b] = reach;
-        return true;
+        return;
     }
     c->stamps.data[b] = r;
     c->reach.data[b] = reach;
-    return vec_push(c, c->work, b);
+    c->work.data[c->work.count++] = b; /* once per block: there is room */
 }
 
-static void range_add(struct target_compiler *c, uint32_t first, uint32_t from, uint32_t to)
+static inline void range_add(struct target_compiler *c, uint32_t first, uint32_t from, uint32_t to)
 {
     uint32_t n = c->ranges.count;
     if (n > first && c->ranges.data[n - 1].to >= from) {
@@ -270,7 +292,7 @@ static void range_add(struct target_compiler *c, uint32_t first, uint32_t from, 
     vec_push(c, c->ranges, range);
 }
 
-/* Finds where R lives; adds to c->rows the blocks at whose start it is live. */
+/* Finds where R lives. */
 static void live_one(struct target_compiler *c, mreg r)
 {
     struct vreg *v = vreg_at(c, r);
@@ -312,15 +334,12 @@ static void live_one(struct target_compiler *c, mreg r)
     }
     if (c->failed)
         return;
-    sort_u32(c->work.data, c->work.count);
+    sort_u32(c, c->work.data, c->work.count);
     uint32_t range_first = c->ranges.count;
     range_add(c, range_first, v->start, def_end);
-    vec_push(c, c->rows, c->work.count);
     for (uint32_t k = 0; k < c->work.count; k++) {
         uint32_t b = c->work.data[k];
         range_add(c, range_first, 2 * c->blocks.data[b].first, c->reach.data[b]);
-        c->blocks.data[b].live_count++;
-        vec_push(c, c->rows, b);
     }
     if (c->failed)
         return;
@@ -340,14 +359,16 @@ static void live_one(struct target_compiler *c, mreg r)
 
 bool live_build(struct target_compiler *c)
 {
-    c->live.count = c->uses.count = c->ranges.count = c->rows.count = 0;
+    c->uses.count = c->ranges.count = 0;
     c->intervals.count = c->clobbers.count = c->defs.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->fixed[r].count = 0;
     uint32_t blocks = c->blocks.count;
     if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
-        !vec_reserve(c, c->stamps, blocks) || !vec_reserve(c, c->reach, blocks))
+        !vec_reserve(c, c->stamps, blocks) || !vec_reserve(c, c->reach, blocks) ||
+        !vec_reserve(c, c->work, blocks) || !vec_reserve(c, c->set, blocks / 64 + 1))
         return false;
+    memset(c->set.data, 0, (blocks / 64 + 1) * sizeof *c->set.data);
     memset(c->stamps.data, 0, blocks * sizeof *c->stamps.data);
     /* Entry 0 means none. */
     struct interval no_interval = {0};
@@ -364,23 +385,5 @@ bool live_build(struct target_compiler *c)
         return false;
     for (uint32_t i = 0; i < c->defs.count && !c->failed; i++)
         live_one(c, c->defs.data[i]);
-    if (c->failed)
-        return false;
-    /* By block. */
-    uint32_t total = 0;
-    for (uint32_t b = 0; b < blocks; b++) {
-        c->blocks.data[b].live = total;
-        total += c->blocks.data[b].live_count;
-        c->blocks.data[b].live_count = 0;
-    }
-    if (!vec_reserve(c, c->live, total) || !vec_reserve(c, c->live_place, total))
-        return false;
-    c->live.count = total;
-    const uint32_t *row = c->rows.data;
-    for (uint32_t i = 0; i < c->defs.count; i++)
-        for (uint32_t k = *row++; k; k--) {
-            struct mblock *b = &c->blocks.data[*row++];
-            c->live.data[b->live + b->live_count++] = c->defs.data[i];
-        }
-    return true;
+    return !c->failed;
 }

@@ -185,9 +185,8 @@ struct mblock {
     uint32_t first, end;        /* instructions */
     uint32_t succs, succ_count; /* range of c->targets: numbers in layout order */
     uint32_t preds, pred_count;
-    uint32_t own, own_count;   /* range of c->targets: the block's own phis */
-    uint32_t phis, phi_count;  /* margs: operands of the only successor's phis (WHERE: the phi) */
-    uint32_t live, live_count; /* range of c->live: virtual registers live at the start */
+    uint32_t own, own_count;  /* range of c->targets: the block's own phis */
+    uint32_t phis, phi_count; /* margs: operands of the only successor's phis (WHERE: the phi) */
     uint32_t ir;
     uint16_t depth;
     bool cold, header;
@@ -301,9 +300,6 @@ struct target_compiler {
     bool calls, catches;
 
     /* liveness and allocation */
-    VEC(uint32_t) live;
-    VEC(uint8_t) live_place; /* beside live: register (or 0) at the block's start */
-    VEC(uint32_t) rows; /* of each of defs: how many blocks it is live at the start of, which */
     VEC(struct use) uses;
     bool counting; /* uses are counted only */
     VEC(struct range) ranges;
@@ -315,9 +311,11 @@ struct target_compiler {
     VEC(uint32_t) defs;   /* virtual registers by start */
     VEC(uint32_t) stamps; /* of blocks: number of the register last seen live */
     VEC(uint32_t) reach;  /* of blocks: up to where */
-    VEC(struct gap_move) moves;
-    VEC(uint32_t) block_of; /* of instructions (position / 2): block, for split positions */
-    uint32_t used_regs;     /* bit per register number */
+    VEC(uint64_t) set;    /* of blocks, empty */
+    VEC(struct gap_move) moves, merged;
+    VEC(uint8_t) at_start, at_end; /* of blocks: register of who is looked at; 0 memory */
+    VEC(uint32_t) block_of;        /* of instructions (position / 2): block, for split positions */
+    uint32_t used_regs;            /* bit per register number */
     uint32_t spill_bytes;
 
     /* emission */

@@ -48,22 +48,15 @@ static void add_move(struct target_compiler *c, uint32_t pos, unsigned phase, mr
     vec_push(c, c->moves, move);
 }
 
-/* A transition of R: adds the move unless it is a store; those are only counted here and added when
- * it is known how R is stored. */
+/* A transition of R. Of stores it is not known yet whether they are made here: their cost is. */
 static void transition(struct target_compiler *c, uint32_t pos, unsigned phase, mreg r,
-                       unsigned from, unsigned to, bool counting)
+                       unsigned from, unsigned to)
 {
-    struct vreg *v = vreg_at(c, r);
     if (from == to)
         return;
-    if (to) {
-        if (!counting)
-            add_move(c, pos, phase, r, from, to, 0);
-    } else if (counting) {
-        v->store_cost += (float)weight(c, pos);
-    } else if (v->store_each) {
-        add_move(c, pos, phase, r, from, 0, 0);
-    }
+    if (!to)
+        vreg_at(c, r)->store_cost += (float)weight(c, pos);
+    add_move(c, pos, phase, r, from, to, 0);
 }
 
 static bool starts_block(struct target_compiler *c, uint32_t pos)
@@ -72,71 +65,67 @@ static bool starts_block(struct target_compiler *c, uint32_t pos)
            c->blocks.data[c->block_of.data[pos / 2]].first == pos / 2;
 }
 
-static void inside_blocks(struct target_compiler *c, bool counting)
+static void inside_blocks(struct target_compiler *c, mreg r)
 {
-    for (uint32_t k = 0; k < c->defs.count; k++) {
-        mreg r = c->defs.data[k];
-        uint32_t i = vreg_at(c, r)->interval;
-        for (; at(c, i)->next; i = at(c, i)->next) {
-            const struct interval *part = at(c, at(c, i)->next);
-            if (at(c, i)->end != part->start || starts_block(c, part->start))
-                continue;
-            /* What must be gone before an instruction writes is stored before it. */
-            transition(c, part->start & ~1u, GAP_SPLIT, r, at(c, i)->reg, part->reg, counting);
-        }
-    }
-}
-
-static void on_edge(struct target_compiler *c, uint32_t from, uint32_t to, bool counting)
-{
-    const struct mblock *p = &c->blocks.data[from], *s = &c->blocks.data[to];
-    uint32_t pos = 2 * s->first, phase = GAP_EDGE_IN;
-    if (p->succ_count == 1) {
-        pos = 2 * (p->end - 1);
-        phase = GAP_EDGE_OUT;
-    }
-    for (uint32_t k = 0; k < s->live_count; k++) {
-        mreg r = c->live.data[s->live + k];
-        transition(c, pos, phase, r, place_at(c, r, 2 * p->end - 1),
-                   c->live_place.data[s->live + k], counting);
-    }
-    if (counting || !p->phi_count)
-        return;
-    for (uint32_t k = 0; k < p->phi_count; k++) {
-        const struct marg *arg = &c->args.data[p->phis + k];
-        const struct vreg *v = vreg_at(c, arg->value);
-        const struct interval *phi = at(c, vreg_at(c, arg->where)->interval);
-        unsigned value = v->constant ? 0 : place_at(c, arg->value, 2 * p->end - 1);
-        if (!v->constant && value && value == phi->reg)
+    uint32_t i = vreg_at(c, r)->interval;
+    for (; at(c, i)->next; i = at(c, i)->next) {
+        const struct interval *part = at(c, at(c, i)->next);
+        if (at(c, i)->end != part->start || starts_block(c, part->start))
             continue;
-        add_move(c, pos, phase, arg->value, value, phi->reg, arg->where);
+        /* What must be gone before an instruction writes is stored before it. */
+        transition(c, part->start & ~1u, GAP_SPLIT, r, at(c, i)->reg, part->reg);
     }
 }
 
-static void on_edges(struct target_compiler *c, bool counting)
+/* Compares where R is at the end of each block with where the next ones want it. A block's start in
+ * a range, unless R begins there, is where R comes in. */
+static void on_edges(struct target_compiler *c, mreg r, uint32_t range, uint32_t range_end)
 {
-    walk_reset(c);
-    for (uint32_t b = 0; b < c->blocks.count; b++) {
+    struct vreg *v = vreg_at(c, r);
+    v->current = v->interval;
+    c->work.count = 0;
+    for (; range < range_end; range++) {
+        uint32_t from = c->ranges.data[range].from, to = c->ranges.data[range].to;
+        uint32_t b = from / 2 < c->ins.count ? c->block_of.data[from / 2] : c->blocks.count;
+        for (; b < c->blocks.count && 2 * c->blocks.data[b].first < to; b++) {
+            uint32_t start = 2 * c->blocks.data[b].first, end = 2 * c->blocks.data[b].end - 1;
+            if (start >= from && start != v->start) {
+                c->work.data[c->work.count++] = b;
+                c->at_start.data[b] = part_at(c, v, start)->reg;
+            }
+            if (to > end)
+                c->at_end.data[b] = part_at(c, v, end)->reg;
+        }
+    }
+    for (uint32_t k = 0; k < c->work.count; k++) {
+        uint32_t b = c->work.data[k];
         const struct mblock *block = &c->blocks.data[b];
-        for (uint32_t k = 0; k < block->succ_count; k++) {
-            uint32_t to = c->targets.data[block->succs + k];
-            bool seen = false; /* a switch may name a target often */
-            for (uint32_t j = k; j-- > 0 && !seen && k - j < 16;)
-                seen = c->targets.data[block->succs + j] == to;
-            if (!seen)
-                on_edge(c, b, to, counting);
+        for (uint32_t i = 0; i < block->pred_count; i++) {
+            uint32_t p = c->targets.data[block->preds + i];
+            if (c->blocks.data[p].succ_count == 1)
+                transition(c, 2 * (c->blocks.data[p].end - 1), GAP_EDGE_OUT, r, c->at_end.data[p],
+                           c->at_start.data[b]);
+            else
+                transition(c, 2 * block->first, GAP_EDGE_IN, r, c->at_end.data[p],
+                           c->at_start.data[b]);
         }
     }
 }
 
-static void place_starts(struct target_compiler *c)
+static void phi_moves(struct target_compiler *c)
 {
     walk_reset(c);
     for (uint32_t b = 0; b < c->blocks.count; b++) {
-        const struct mblock *block = &c->blocks.data[b];
-        for (uint32_t k = 0; k < block->live_count; k++)
-            c->live_place.data[block->live + k] =
-                (uint8_t)place_at(c, c->live.data[block->live + k], 2 * block->first);
+        const struct mblock *p = &c->blocks.data[b];
+        for (uint32_t k = 0; k < p->phi_count; k++) {
+            const struct marg *arg = &c->args.data[p->phis + k];
+            const struct vreg *v = vreg_at(c, arg->value);
+            const struct interval *phi = at(c, vreg_at(c, arg->where)->interval);
+            unsigned value = v->constant ? 0 : place_at(c, arg->value, 2 * p->end - 1);
+            if (!v->constant && value && value == phi->reg)
+                continue;
+            add_move(c, 2 * (p->end - 1), GAP_EDGE_OUT, arg->value, value, phi->reg, arg->where);
+        }
     }
 }
 
@@ -191,58 +180,88 @@ static void assign_slots(struct target_compiler *c)
     c->spill_bytes = c->work.count * 8;
 }
 
-static void sort_moves(struct target_compiler *c)
+/* By key; merges runs of doubling length, from one array into the other. */
+static bool sort_moves(struct target_compiler *c)
 {
-    struct gap_move *a = c->moves.data;
-    uint32_t n = c->moves.count, gap = 1;
-    while (gap < n / 3)
-        gap = gap * 3 + 1;
-    for (; gap; gap /= 3) {
-        for (uint32_t i = gap; i < n; i++) {
-            struct gap_move value = a[i];
-            uint32_t k = i;
-            for (; k >= gap && a[k - gap].key > value.key; k -= gap)
-                a[k] = a[k - gap];
-            a[k] = value;
+    uint32_t n = c->moves.count;
+    if (!vec_reserve(c, c->merged, n))
+        return false;
+    for (uint32_t run = 1; run < n; run *= 2) {
+        const struct gap_move *a = c->moves.data;
+        struct gap_move *out = c->merged.data;
+        for (uint32_t low = 0; low < n; low += 2 * run) {
+            uint32_t middle = n - low < run ? n : low + run;
+            uint32_t high = n - low < 2 * run ? n : low + 2 * run;
+            if (middle == high || a[middle - 1].key <= a[middle].key) {
+                memcpy(out + low, a + low, (high - low) * sizeof *out);
+                continue;
+            }
+            uint32_t i = low, k = middle;
+            for (uint32_t to = low; to < high; to++)
+                out[to] = k == high || (i < middle && a[i].key <= a[k].key) ? a[i++] : a[k++];
         }
+        struct gap_move *swap = c->moves.data;
+        uint32_t capacity = c->moves.capacity;
+        c->moves.data = c->merged.data;
+        c->moves.capacity = c->merged.capacity;
+        c->merged.data = swap;
+        c->merged.capacity = capacity;
     }
+    return true;
+}
+
+/* Once after the definition, or each time, whichever is cheaper; what is not due goes. */
+static void choose_stores(struct target_compiler *c)
+{
+    uint32_t before = c->moves.count, kept = 0;
+    for (uint32_t k = 0; k < c->defs.count; k++) {
+        mreg r = c->defs.data[k];
+        struct vreg *v = vreg_at(c, r);
+        if (!v->in_memory || v->incoming)
+            continue;
+        v->store_each = v->store_cost < (float)weight(c, v->def);
+        if (v->store_each)
+            continue;
+        /* Definitions are in order of start, not of def: a fresh look. */
+        v->current = v->interval;
+        unsigned reg = place_at(c, r, v->def);
+        if (!reg)
+            continue;
+        uint32_t pos = starts_block(c, v->def) ? v->def : (v->def / 2 + 1) * 2;
+        add_move(c, pos, GAP_STORE, r, reg, 0, 0);
+    }
+    for (uint32_t k = 0; k < c->moves.count; k++) {
+        struct gap_move move = c->moves.data[k];
+        if (k < before && !move.to && !move.phi && !vreg_at(c, move.vreg)->store_each)
+            continue;
+        c->moves.data[kept++] = move;
+    }
+    c->moves.count = kept;
 }
 
 bool resolve_run(struct target_compiler *c)
 {
+    uint32_t blocks = c->blocks.count, range = 0;
     c->moves.count = 0;
-    bool any = false;
-    for (uint32_t k = 0; k < c->defs.count; k++) {
-        struct vreg *v = vreg_at(c, c->defs.data[k]);
+    if (!vec_reserve(c, c->work, blocks) || !vec_reserve(c, c->at_start, blocks) ||
+        !vec_reserve(c, c->at_end, blocks))
+        return false;
+    for (uint32_t k = 0; k < c->defs.count && !c->failed; k++) {
+        mreg r = c->defs.data[k];
+        struct vreg *v = vreg_at(c, r);
+        uint32_t first = range; /* ranges stand in the order of the registers */
+        while (c->ranges.data[range].to != v->end)
+            range++;
+        range++;
         for (uint32_t i = v->interval; i; i = at(c, i)->next)
             v->in_memory |= !at(c, i)->reg;
-        any |= v->in_memory;
-    }
-    place_starts(c);
-    if (any) {
-        inside_blocks(c, true);
-        on_edges(c, true);
-        walk_reset(c);
-        for (uint32_t k = 0; k < c->defs.count; k++) {
-            mreg r = c->defs.data[k];
-            struct vreg *v = vreg_at(c, r);
-            if (!v->in_memory || v->incoming)
-                continue;
-            v->store_each = v->store_cost < (float)weight(c, v->def);
-            if (v->store_each)
-                continue;
-            /* Definitions are in order of start, not of def: a fresh look. */
-            v->current = v->interval;
-            unsigned reg = place_at(c, r, v->def);
-            if (!reg)
-                continue;
-            uint32_t pos = starts_block(c, v->def) ? v->def : (v->def / 2 + 1) * 2;
-            add_move(c, pos, GAP_STORE, r, reg, 0, 0);
+        if (at(c, v->interval)->next) {
+            inside_blocks(c, r);
+            on_edges(c, r, first, range);
         }
     }
-    inside_blocks(c, false);
-    on_edges(c, false);
+    phi_moves(c);
+    choose_stores(c);
     assign_slots(c);
-    sort_moves(c);
-    return !c->failed;
+    return !c->failed && sort_moves(c);
 }
