@@ -226,9 +226,7 @@ union vec simd_model(const struct simd_case *t)
                   : sizeof x == 4 ? (__typeof__(x))fmaf((float)x, (float)y, (float)z)              \
                                   : (__typeof__(x))fma(x, y, z));                                  \
     case SIMD_##T##_RELAXED_NMADD:                                                                 \
-        FLOATS(F, !t->cpu.fma     ? z - x * y                                                      \
-                  : sizeof x == 4 ? (__typeof__(x))fmaf(-(float)x, (float)y, (float)z)             \
-                                  : (__typeof__(x))fma(-x, y, z));
+        FLOATS(F, z - x * y);
     switch (t->op) {
         INTEGERS(I8X16, 1)
         INTEGERS(I16X8, 2)
@@ -283,11 +281,10 @@ union vec simd_model(const struct simd_case *t)
         r.f32[1] = (float)a->f64[1];
         break;
     case SIMD_F64X2_PROMOTE_LOW_F32X4: FLOATS(f64, a->f32[i]);
-    case SIMD_I32X4_TRUNC_SAT_F32X4_S: EACH(4, truncate(a->f32[i], true));
+    case SIMD_I32X4_TRUNC_SAT_F32X4_S:
+    case SIMD_I32X4_RELAXED_TRUNC_F32X4_S: EACH(4, truncate(a->f32[i], true));
     case SIMD_I32X4_TRUNC_SAT_F32X4_U:
     case SIMD_I32X4_RELAXED_TRUNC_F32X4_U: EACH(4, truncate(a->f32[i], false));
-    case SIMD_I32X4_RELAXED_TRUNC_F32X4_S:
-        EACH(4, fabs((double)a->f32[i]) < 0x1p31 ? truncate(a->f32[i], true) : 0x80000000);
     case SIMD_I32X4_TRUNC_SAT_F64X2_S_ZERO:
     case SIMD_I32X4_RELAXED_TRUNC_F64X2_S_ZERO: EACH(4, i < 2 ? truncate(a->f64[i], true) : 0);
     case SIMD_I32X4_TRUNC_SAT_F64X2_U_ZERO:

@@ -5,9 +5,9 @@
  *
  * What relaxed operations do, within what the specification leaves open:
  *   i8x16.relaxed_swizzle        index with the top bit set: 0; else its low four bits select
- *   relaxed_trunc_f32x4_s        out of range and NaN: the smallest integer; the three other
- *                                truncations saturate, NaN becomes 0
- *   relaxed_madd, relaxed_nmadd  rounded once where the CPU has FMA, else twice
+ *   relaxed_trunc_*              saturate, NaN becomes 0
+ *   relaxed_madd                 rounded once where the CPU has FMA, else twice
+ *   relaxed_nmadd                rounded twice: once, the proposal's suite takes for wrong
  *   relaxed_laneselect           with AVX the top bit of each byte (i8x16, i16x8), of each lane
  *                                (i32x4, i64x2); without as v128.bitselect
  *   relaxed_min, relaxed_max     with a NaN or two zeros the second operand
@@ -400,7 +400,7 @@ static const struct simd_row rows[SIMD_OP_COUNT] = {
     ROW(F64X2_PROMOTE_LOW_F32X4, extend, X86(0, 1, 5a), 0, 0),
     ROW(I32X4_TRUNC_SAT_F32X4_S, trunc_f32, 0, 0, 1),
     ROW(I32X4_TRUNC_SAT_F32X4_U, trunc_f32, 0, 0, 0),
-    ROW(I32X4_RELAXED_TRUNC_F32X4_S, unary, X86(f3, 1, 5b), 0, 0),
+    ROW(I32X4_RELAXED_TRUNC_F32X4_S, trunc_f32, 0, 0, 1),
     ROW(I32X4_RELAXED_TRUNC_F32X4_U, trunc_f32, 0, 0, 0),
     ROW(I32X4_TRUNC_SAT_F64X2_S_ZERO, trunc_f64, 0, 0, 1),
     ROW(I32X4_TRUNC_SAT_F64X2_U_ZERO, trunc_f64, 0, 0, 0),

@@ -110,7 +110,7 @@ void simd_madd(struct simd *s)
     bool subtract = (s->row->op & 0xff) == 0xbc;
     struct target_compiler *c = s->c;
     mreg a = reg_a(s);
-    if (c->cpu.fma) {
+    if (c->cpu.fma && !subtract) {
         struct operand b = operand_b(s);
         mreg sum = value_reg(c, s->ins->c);
         put_move(c, 16, s->to, sum);
