@@ -4,6 +4,7 @@
 #include "port.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -103,6 +104,19 @@ void *wasm_host_publish(const void *code, size_t size,
 void wasm_host_unpublish(void *code, size_t size)
 {
     munmap(code, page_round(size));
+}
+
+void wasm_host_wait(uint32_t *word, uint32_t value, uint64_t until)
+{
+    struct timespec when = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+    /* With a bitset the time is absolute, on the clock of wasm_host_now(). */
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
+            until == UINT64_MAX ? NULL : &when, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+void wasm_host_wake(uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -45,8 +45,13 @@ struct wasm_deadline {
 };
 struct wasm_deadline wasm_host_deadline(struct wasm_deadline next);
 
-/* One lock for the engine's process-wide lists (canonical types, code ranges). Held briefly, around
- * list operations only; not recursive. */
+/* Sleeps while *WORD is VALUE, until wasm_host_wake() or UNTIL (wasm_host_now() scale; UINT64_MAX:
+ * for ever); may come back for no reason. Wakes whoever sleeps on WORD, which is not read. */
+void wasm_host_wait(uint32_t *word, uint32_t value, uint64_t until);
+void wasm_host_wake(uint32_t *word);
+
+/* One lock for what the engine has process-wide (canonical types, code ranges, who waits at shared
+ * memories) and for growing those. Held briefly; not recursive. */
 void wasm_host_lock(void);
 void wasm_host_unlock(void);
 

@@ -99,6 +99,16 @@ uint64_t wasm_host_now(void)
     return clock_now();
 }
 
+void wasm_host_wait(uint32_t *word, uint32_t value, uint64_t until)
+{
+    futex_wait(word, value, until == UINT64_MAX ? WAIT_FOREVER : until);
+}
+
+void wasm_host_wake(uint32_t *word)
+{
+    futex_wake(word, 1);
+}
+
 static struct mutex list_lock;
 
 void wasm_host_lock(void)

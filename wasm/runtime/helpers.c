@@ -197,24 +197,3 @@ ROUND_HELPER(f64_ceil, double, ceil_double)
 ROUND_HELPER(f64_floor, double, floor_double)
 ROUND_HELPER(f64_trunc, double, trunc_double)
 ROUND_HELPER(f64_nearest, double, nearest_double)
-
-uint32_t helper_atomic_notify(struct wasm_instance *instance, uint64_t address, uint64_t offset,
-                              uint32_t count, uint32_t memory)
-{
-    (void)address, (void)offset, (void)count, (void)memory;
-    wasm_trap(instance, WASM_TRAP_SHARED);
-}
-
-uint32_t helper_atomic_wait32(struct wasm_instance *instance, uint64_t address, uint64_t offset,
-                              uint32_t expected, int64_t timeout, uint32_t memory)
-{
-    (void)address, (void)offset, (void)expected, (void)timeout, (void)memory;
-    wasm_trap(instance, WASM_TRAP_SHARED);
-}
-
-uint32_t helper_atomic_wait64(struct wasm_instance *instance, uint64_t address, uint64_t offset,
-                              uint64_t expected, int64_t timeout, uint32_t memory)
-{
-    (void)address, (void)offset, (void)expected, (void)timeout, (void)memory;
-    wasm_trap(instance, WASM_TRAP_SHARED);
-}
