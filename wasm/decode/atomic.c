@@ -150,8 +150,9 @@ bool op_prefix_fe(struct body_decoder *d)
     uint32_t number;
     if (!read_u32(&d->r, &number))
         return false;
-    if (number >= sizeof opcodes_fe / sizeof *opcodes_fe || !opcodes_fe[number].handler)
-        return body_fail(d, WASM_ERR_MALFORMED, "illegal opcode 0xfe 0x%02x", number);
+    if (number >= sizeof opcodes_fe / sizeof *opcodes_fe || !opcodes_fe[number].handler ||
+        !has_feature(d->info, WASM_FEATURE_THREADS))
+        return refuse_unknown(&d->r, d->offset, IN_CODE_FE, number, "illegal opcode 0xfe");
     d->op = &opcodes_fe[number];
     return d->op->handler(d);
 }

@@ -305,15 +305,9 @@ bool op_prefix_fc(struct body_decoder *d)
     if (!read_u32(&d->r, &number))
         return false;
     if (number >= OPCODES_FC_COUNT)
-        return body_fail(d, WASM_ERR_MALFORMED, "illegal opcode 0xfc 0x%02x", number);
+        return refuse_unknown(&d->r, d->offset, IN_CODE_FC, number, "illegal opcode 0xfc");
     d->op = &opcodes_fc[number];
     return d->op->handler(d);
-}
-
-bool op_unsupported(struct body_decoder *d)
-{
-    return body_fail(d, WASM_ERR_UNSUPPORTED, "%s: not supported (illegal opcode 0x%02x)",
-                     d->op->name, (unsigned)(d->op - opcodes));
 }
 
 /* Parameters and declared locals, the latter in runs of one type. */
@@ -364,7 +358,7 @@ static bool read_code(struct body_decoder *d)
         uint8_t code = *r->p++;
         d->op = &opcodes[code];
         if (!d->op->handler)
-            return body_fail(d, WASM_ERR_MALFORMED, "illegal opcode 0x%02x", code);
+            return refuse_opcode(r, d->offset, code);
         if (!d->op->handler(d))
             return false;
         if (d->f->failed)

@@ -211,7 +211,6 @@ bool op_global_set(struct body_decoder *d);
 bool op_prefix_fc(struct body_decoder *d);
 bool op_prefix_fd(struct body_decoder *d); /* simd.c */
 bool op_prefix_fe(struct body_decoder *d); /* atomic.c */
-bool op_unsupported(struct body_decoder *d);
 /* control.c */
 bool op_unreachable(struct body_decoder *d);
 bool op_nop(struct body_decoder *d);

@@ -80,7 +80,7 @@ static bool read_constant(struct module_decoder *d, uint8_t opcode, uint32_t off
         memcpy(init->value.v128, bytes, sizeof init->value.v128);
         return true;
     }
-    case OP_REF_NULL: init->kind = INIT_REF_NULL; return read_reference_type(r, &init->type);
+    case OP_REF_NULL: init->kind = INIT_REF_NULL; return read_heap_type(r, &init->type);
     case OP_REF_FUNC:
         init->kind = INIT_REF_FUNC;
         init->type = WASM_FUNCREF;
@@ -108,7 +108,7 @@ static bool read_constant(struct module_decoder *d, uint8_t opcode, uint32_t off
         return true;
     default:
         if (!opcode_name(opcode))
-            return reader_fail_at(r, WASM_ERR_MALFORMED, offset, "illegal opcode 0x%02x", opcode);
+            return refuse_opcode(r, offset, opcode);
         return reader_fail_at(r, WASM_ERR_INVALID, offset, "constant expression required, found %s",
                               opcode_name(opcode));
     }

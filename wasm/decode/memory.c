@@ -306,7 +306,7 @@ bool op_elem_drop(struct body_decoder *d)
 bool op_ref_null(struct body_decoder *d)
 {
     uint8_t type;
-    if (!read_reference_type(&d->r, &type))
+    if (!read_heap_type(&d->r, &type))
         return false;
     return body_push(d, type, d->live ? body_emit(d, IR_REF_NULL, IR_REF) : 0);
 }

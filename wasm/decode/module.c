@@ -114,7 +114,7 @@ static bool decode_data_count(struct module_decoder *d)
     return read_u32(&d->r, &d->info->declared_data_count);
 }
 
-enum { SECTION_TAG = 13 };
+enum { SECTION_TAG = 13, LAYER_COMPONENT = 1 };
 
 /* Sections by id: their place in the order, and who reads them. */
 static const struct section {
@@ -147,7 +147,7 @@ static bool decode_section(struct module_decoder *d, const uint8_t *module_end, 
         return false;
     if (id >= sizeof sections / sizeof sections[0] ||
         (id == SECTION_TAG && !has_feature(d->info, WASM_FEATURE_EXCEPTIONS)))
-        return reader_fail_at(r, WASM_ERR_MALFORMED, start, "malformed section id %u", id);
+        return refuse_unknown(r, start, IN_SECTION, id, "malformed section id");
     const struct section *section = &sections[id];
     if (!read_u32(r, &size))
         return false;
@@ -248,7 +248,6 @@ static bool decode_all(struct module_decoder *d, size_t max_size)
         return reader_fail(r, WASM_ERR_LIMIT, "module of %zu bytes, the limit is %zu", info->size,
                            max_size);
     static const uint8_t magic[4] = {0, 'a', 's', 'm'}, version[4] = {1, 0, 0, 0};
-    static const uint8_t component[4] = {0x0d, 0, 1, 0};
     if (info->size < 4)
         return reader_fail_at(r, WASM_ERR_MALFORMED, info->size, "unexpected end");
     if (memcmp(r->p, magic, 4) != 0)
@@ -256,7 +255,7 @@ static bool decode_all(struct module_decoder *d, size_t max_size)
     r->p += 4;
     if (info->size < 8)
         return reader_fail_at(r, WASM_ERR_MALFORMED, info->size, "unexpected end");
-    if (memcmp(r->p, component, 4) == 0)
+    if (r->p[2] == LAYER_COMPONENT && r->p[3] == 0 && (r->p[0] || r->p[1])) /* any draft */
         return reader_fail(r, WASM_ERR_UNSUPPORTED,
                            "component model: not supported; load the core module inside");
     if (memcmp(r->p, version, 4) != 0)

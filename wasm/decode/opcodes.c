@@ -21,7 +21,6 @@
 #define OTHER(text, function) {.name = (text), .handler = (function)}
 #define HELPER(text, function, name_)                                                              \
     {.name = (text), .handler = (function), .helper = WASM_HELPER_##name_}
-#define FEATURE(text)         {.name = (text), .handler = op_unsupported}
 
 const struct opcode opcodes[256] = {
     [0x00] = OTHER("unreachable", op_unreachable),
@@ -44,8 +43,6 @@ const struct opcode opcodes[256] = {
     [0x11] = OTHER("call_indirect", op_call_indirect),
     [0x12] = OTHER("return_call", op_return_call),
     [0x13] = OTHER("return_call_indirect", op_return_call_indirect),
-    [0x14] = FEATURE("typed function references"),
-    [0x15] = FEATURE("typed function references"),
     [0x18] = OTHER("delegate", op_delegate),
     [0x19] = OTHER("catch_all", op_catch_all),
     [0x1a] = OTHER("drop", op_drop),
@@ -219,11 +216,6 @@ const struct opcode opcodes[256] = {
     [0xd0] = OTHER("ref.null", op_ref_null),
     [0xd1] = OTHER("ref.is_null", op_ref_is_null),
     [0xd2] = HELPER("ref.func", op_ref_func, ref_func),
-    [0xd3] = FEATURE("typed function references"),
-    [0xd4] = FEATURE("typed function references"),
-    [0xd5] = FEATURE("typed function references"),
-    [0xd6] = FEATURE("typed function references"),
-    [0xfb] = FEATURE("garbage collection"),
     [0xfc] = OTHER("0xfc", op_prefix_fc),
     [0xfd] = OTHER("0xfd", op_prefix_fd),
     [0xfe] = OTHER("0xfe", op_prefix_fe),

@@ -44,22 +44,25 @@ bool read_value_type(struct reader *r, uint8_t *type)
         return false;
     if (ir_type_of(*type) != IR_VOID)
         return true;
-    return reader_fail_at(
-        r, WASM_ERR_MALFORMED, offset,
-        *type & 0x80 ? "integer representation too long" : "malformed value type 0x%02x", *type);
+    return refuse_type(r, offset, IN_VALUE_TYPE, *type, "malformed value type");
 }
 
-bool read_reference_type(struct reader *r, uint8_t *type)
+static bool read_reference(struct reader *r, enum encoding_place place, uint8_t *type)
 {
     uint32_t offset = reader_offset(r);
     if (!read_u8(r, type))
         return false;
-    if (is_reference(*type))
-        return true;
-    return reader_fail_at(r, WASM_ERR_MALFORMED, offset,
-                          *type & 0x80 ? "integer representation too long"
-                                       : "malformed reference type 0x%02x",
-                          *type);
+    return is_reference(*type) || refuse_type(r, offset, place, *type, "malformed reference type");
+}
+
+bool read_reference_type(struct reader *r, uint8_t *type)
+{
+    return read_reference(r, IN_VALUE_TYPE, type);
+}
+
+bool read_heap_type(struct reader *r, uint8_t *type)
+{
+    return read_reference(r, IN_HEAP_TYPE, type);
 }
 
 /* A vector of value types, twice: as they are and as the compiler names them. */
@@ -96,10 +99,7 @@ bool decode_types(struct module_decoder *d)
         if (!read_u8(&d->r, &form))
             return false;
         if (form != 0x60)
-            return reader_fail_at(&d->r, WASM_ERR_MALFORMED, offset,
-                                  form & 0x80 ? "integer representation too long"
-                                              : "malformed function type 0x%02x",
-                                  form);
+            return refuse_type(&d->r, offset, IN_TYPE_FORM, form, "malformed function type");
         if (!read_types(d, WASM_MAX_PARAMS, "parameters", &type->params, &type->ir_params,
                         &type->param_count) ||
             !read_types(d, WASM_MAX_RESULTS, "results", &type->results, &type->ir_results,
@@ -137,6 +137,11 @@ static bool read_limits_flags(struct module_decoder *d, bool memory, uint8_t *fl
     if (!memory && (*flags == IS_64 || *flags == (IS_64 | HAS_MAX)) &&
         has_feature(d->info, WASM_FEATURE_MEMORY64))
         return reader_fail_at(r, WASM_ERR_UNSUPPORTED, offset, "64-bit tables: not supported");
+    if (!memory && *flags == (SHARED | HAS_MAX))
+        return reader_fail_at(r, WASM_ERR_UNSUPPORTED, offset,
+                              "shared-everything threads: not supported (integer too large: "
+                              "shared table, limits flags 0x%02x)",
+                              *flags);
     if (memory && *flags & PAGE_SIZE && *flags < 2 * PAGE_SIZE)
         return reader_fail_at(r, WASM_ERR_UNSUPPORTED, offset, "custom page sizes: not supported");
     return reader_fail_at(r, WASM_ERR_MALFORMED, offset,
@@ -184,7 +189,7 @@ static bool read_limits(struct module_decoder *d, bool memory, struct module_lim
 
 static bool read_table_type(struct module_decoder *d, struct module_table *table)
 {
-    return read_reference_type(&d->r, &table->type) && read_limits(d, false, &table->limits);
+    return read_reference(&d->r, IN_TABLE, &table->type) && read_limits(d, false, &table->limits);
 }
 
 static bool read_memory_type(struct module_decoder *d, struct module_limits *limits)

@@ -39,6 +39,31 @@ bool decode_custom(struct module_decoder *d);
 
 bool read_value_type(struct reader *r, uint8_t *type);
 bool read_reference_type(struct reader *r, uint8_t *type);
+bool read_heap_type(struct reader *r, uint8_t *type); /* of ref.null */
+
+/* unsupported.c: where an unknown number was found, which tells what it might have been. */
+enum encoding_place {
+    IN_VALUE_TYPE, /* and reference types */
+    IN_HEAP_TYPE,
+    IN_TABLE,
+    IN_TYPE_FORM, /* the first byte of a type's definition */
+    IN_SECTION,
+    IN_CODE,
+    IN_CODE_FB, /* after the prefix */
+    IN_CODE_FC,
+    IN_CODE_FD,
+    IN_CODE_FE,
+};
+/* Refuses NUMBER, naming the feature that it belongs to if one is known; WHAT says what it looks
+ * like: "illegal opcode". Always false. */
+bool refuse_unknown(struct reader *r, uint32_t offset, enum encoding_place place, uint32_t number,
+                    const char *what) __attribute__((cold));
+/* The same of an instruction, whose number may go on after a prefix. */
+bool refuse_opcode(struct reader *r, uint32_t offset, uint8_t opcode) __attribute__((cold));
+/* … and of a type. */
+bool refuse_type(struct reader *r, uint32_t offset, enum encoding_place place, uint8_t byte,
+                 const char *what) __attribute__((cold));
+
 static inline bool has_feature(const struct module_info *info, enum wasm_feature feature)
 {
     return !(info->without & feature);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { V128_CONST = 12, SHUFFLE_BYTES = 32 };
+enum { V128_CONST = 12, RELAXED = 0x100, SHUFFLE_BYTES = 32 };
 
 static const uint8_t *read_16(struct body_decoder *d)
 {
@@ -233,8 +233,9 @@ bool op_prefix_fd(struct body_decoder *d)
         d->op = &d->vector;
         return op_v128_const(d);
     }
-    if (number >= SIMD_OP_COUNT || !simd_op_info[number].types)
-        return body_fail(d, WASM_ERR_MALFORMED, "illegal opcode 0xfd 0x%02x", number);
+    if (number >= SIMD_OP_COUNT || !simd_op_info[number].types ||
+        (number >= RELAXED && !has_feature(d->info, WASM_FEATURE_RELAXED_SIMD)))
+        return refuse_unknown(&d->r, d->offset, IN_CODE_FD, number, "illegal opcode 0xfd");
     d->vector = (struct opcode){.name = simd_op_info[number].name};
     d->op = &d->vector;
     return op_vector(d, number);
