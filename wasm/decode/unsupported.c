@@ -1,6 +1,7 @@
-/* Features of WebAssembly that this engine does not have, by the bytes that give them away. A module
- * that uses one is told so by the feature's name; what no proposal claims is malformed. The rows are
- * listed for users in docs/engine.md, and tests/engine/unsupported.py has a module for each. */
+/* Features of WebAssembly that this engine does not have, by the bytes that give them away. A
+ * module that uses one is told so by the feature's name; what no proposal claims is malformed. The
+ * rows are listed for users in docs/engine.md, and tests/engine/unsupported.py has a module for
+ * each. */
 #include "decode/sections.h"
 
 #define GC       "garbage collection"
