@@ -3,7 +3,7 @@
  * crashes or hangs is one failure. What tests/spec/exclusions names is not run, but told.
  *
  *   spec [--passes LIST] [--cpu LEVEL] [--through qwo] [--exclusions FILE] [--suite DIR]
- *        [file.wast …]
+ *        [--convert PROGRAM] [file.wast …]
  *
  * The suite's folder: --suite, else the environment variable WASM_TESTSUITE. */
 #define _GNU_SOURCE
@@ -31,6 +31,7 @@ struct exclusion {
 static struct exclusion exclusions[MAX_EXCLUSIONS];
 static unsigned exclusion_count;
 static struct wasm_load_options options;
+static const char *converter = "wast2json";
 
 /* The folders of the suite, and what they need beyond WebAssembly 2.0. A folder that is absent has
  * been taken into the specification: its feature then belongs to the root. */
@@ -162,14 +163,14 @@ static void run_file(const char *path, const char *name, uint32_t features, cons
     struct spec_counts counts = {0};
     struct spec_exclusion lines[MAX_EXCLUSIONS];
     snprintf(json_path, sizeof(json_path), "%s/script.json", folder);
-    char *command[GROUPS + 5] = {"wast2json", (char *)path, "-o", json_path};
+    char *command[GROUPS + 5] = {(char *)converter, (char *)path, "-o", json_path};
     unsigned words = 4;
     for (unsigned i = 0; i < GROUPS; i++)
         if (!(groups[i].features & ~features))
             command[words++] = (char *)groups[i].flag;
     alarm(FILE_SECONDS);
     if (spawn_wait(command)) {
-        fprintf(stderr, "# wast2json refused it\n");
+        fprintf(stderr, "# %s refused it\n", converter);
         _exit(1);
     }
     char *text = read_text(json_path);
@@ -304,6 +305,8 @@ int main(int argc, char **argv)
             options.passes = argv[i + 1];
         } else if (!strcmp(argv[i], "--cpu")) {
             options.cpu = argv[i + 1];
+        } else if (!strcmp(argv[i], "--convert")) {
+            converter = argv[i + 1];
         } else if (!strcmp(argv[i], "--through") && !strcmp(argv[i + 1], "qwo")) {
             spec_through_files = true;
         } else if (!strcmp(argv[i], "--suite")) {

@@ -127,12 +127,14 @@ struct wasm_exception *helper_exception_new(struct wasm_instance *instance, uint
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     /* While a nested call runs on another stack, what lies on the first is not known. */
     bool whole = !store->extra_stacks && here >= store->exec.stack_low && here < store->stack_high;
-    if (store->exception_bytes >= store->exception_threshold && store->exceptions && whole) {
+    struct wasm_exception *e = NULL;
+    size_t size = sizeof(*e) + (size_t)count * sizeof(e->values[0]);
+    bool due = store->exception_bytes >= store->exception_threshold ||
+               store->exception_bytes + size > MAX_BYTES;
+    if (due && store->exceptions && whole) {
         __builtin_unwind_init();
         collect(store);
     }
-    struct wasm_exception *e = NULL;
-    size_t size = sizeof(*e) + (size_t)count * sizeof(e->values[0]);
     if (store->exception_bytes + size <= MAX_BYTES)
         e = wasm_host_alloc(size);
     if (!e)
