@@ -2,7 +2,7 @@
 BUILD := build
 export QUINCE_BUILD := $(CURDIR)/$(BUILD)
 
-.PHONY: all setup demo test bench clean distclean format check-format help
+.PHONY: all setup demo test test-spec bench clean distclean format check-format help
 .DEFAULT_GOAL := all
 
 all: setup  ## build everything (sets up first; a no-op when that is done)
@@ -17,6 +17,9 @@ demo: all  ## boot httpd, graft flows and pcap onto the running kernel, look at 
 
 test: all  ## run every test; ends with "N passed, N failed" (make test ONLY=suite,… for a part)
 	@python3 tests/run.py $(if $(ONLY),--only $(ONLY))
+
+test-spec: all  ## the official WebAssembly suite: host, sanitized, ahead of time, ring 0 (WASM_TESTSUITE=DIR)
+	@python3 tests/run.py --only spec --tell
 
 bench: all  ## measure against peers (make bench ONLY=boot,size,http for a part)
 	@python3 bench/run.py $(if $(ONLY),--only $(ONLY))

@@ -67,11 +67,20 @@ class Outcome:
         for line in lines[-TAIL:]:
             print(f"    | {line}")
 
+    def tell(self):
+        """What the program says of its tests in comments: sums, and what it left out."""
+        print(f"\n{self.name}")
+        for line in self.output.splitlines():
+            if re.match(r"# (\S+: \d+ files|excluded|\d+ )", line):
+                print(f"    {line[2:]}")
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="suites or tests to run, comma-separated")
+    parser.add_argument("--tell", action="store_true",
+                        help="show the sums that the tests print, and what they leave out")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="tests at a time")
     options = parser.parse_args()
 
@@ -97,6 +106,8 @@ def main():
     if os.path.exists(log):
         with open(log, encoding="utf-8", errors="replace") as lines:
             outcomes = [Outcome(json.loads(line)) for line in lines]
+    for outcome in outcomes if options.tell else []:
+        outcome.tell()
     for outcome in outcomes:
         if outcome.failures:
             outcome.describe()

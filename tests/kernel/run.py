@@ -25,6 +25,12 @@ def boot(options):
                "-kernel", options.image, "-append", options.append]
     if options.initrd:
         command += ["-initrd", options.initrd]
+    if options.share:
+        tag, path = options.share.split("=", 1)
+        bus = ["device", "pci-non-transitional"][options.machine == "q35"]
+        command += ["-global", "virtio-mmio.force-legacy=false", "-fsdev",
+                    f"local,id={tag},path={path},security_model=none,readonly=on,multidevs=remap",
+                    "-device", f"virtio-9p-{bus},fsdev={tag},mount_tag={tag}"]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=options.timeout)
@@ -79,6 +85,7 @@ def main():
     parser.add_argument("--memory", type=int, default=64, help="MiB")
     parser.add_argument("--append", default="", help="command line")
     parser.add_argument("--initrd")
+    parser.add_argument("--share", help="TAG=FOLDER of this machine, by 9p")
     parser.add_argument("--timeout", type=float, default=60)
     parser.add_argument("--expect", action="append", default=[], help="regular expression")
     parser.add_argument("--exit", type=int, default=0, help="exit code, with --expect")

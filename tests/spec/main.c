@@ -3,7 +3,9 @@
  * crashes or hangs is one failure. What tests/spec/exclusions names is not run, but told.
  *
  *   spec [--passes LIST] [--cpu LEVEL] [--through qwo] [--exclusions FILE] [--suite DIR]
- *        [--convert PROGRAM] [file.wast …]
+ *        [--convert PROGRAM] [--prepare OUT] [file.wast …]
+ *
+ * With --prepare nothing is run: scripts and modules go to OUT, with a list of them, for ring0.c.
  *
  * The suite's folder: --suite, else the environment variable WASM_TESTSUITE. */
 #define _GNU_SOURCE
@@ -32,6 +34,8 @@ static struct exclusion exclusions[MAX_EXCLUSIONS];
 static unsigned exclusion_count;
 static struct wasm_load_options options;
 static const char *converter = "wast2json";
+static const char *prepare_in; /* --prepare */
+static FILE *list;             /* … its list */
 
 /* The folders of the suite, and what they need beyond WebAssembly 2.0. A folder that is absent has
  * been taken into the specification: its feature then belongs to the root. */
@@ -155,6 +159,48 @@ static void mark_zeros(char *text)
         memcpy(p, SPEC_ZERO, sizeof(zero) - 1);
 }
 
+/* The script PATH, which may use FEATURES, becomes script.json and modules in FOLDER. */
+static bool convert(const char *path, uint32_t features, const char *folder, char *json_path,
+                    size_t size)
+{
+    snprintf(json_path, size, "%s/script.json", folder);
+    char *command[GROUPS + 5] = {(char *)converter, (char *)path, "-o", json_path};
+    unsigned words = 4;
+    for (unsigned i = 0; i < GROUPS; i++)
+        if (!(groups[i].features & ~features))
+            command[words++] = (char *)groups[i].flag;
+    if (!spawn_wait(command))
+        return true;
+    fprintf(stderr, "# %s refused it\n", converter);
+    return false;
+}
+
+/* For ring0.c: one more folder and line of the list. */
+static bool convert_file(const char *path, const char *name, uint32_t features, unsigned number)
+{
+    char folder[PATH_MAX], json_path[PATH_MAX + 16];
+    struct spec_exclusion lines[MAX_EXCLUSIONS];
+    snprintf(folder, sizeof(folder), "%s/%u", prepare_in, number);
+    if ((mkdir(folder, 0755) && errno != EEXIST) ||
+        !convert(path, features, folder, json_path, sizeof(json_path)))
+        return false;
+    char *text = read_text(json_path);
+    FILE *json = text ? fopen(json_path, "wb") : NULL;
+    bool ok = json;
+    if (ok) {
+        mark_zeros(text);
+        ok = fputs(text, json) >= 0;
+        ok &= !fclose(json);
+        fprintf(list, "%u %u %s", number, ALL_FEATURES & ~features, name);
+        unsigned count = excluded_lines(name, lines);
+        for (unsigned i = 0; i < count; i++)
+            fprintf(list, " %d", lines[i].line);
+        fputc('\n', list);
+    }
+    free(text);
+    return ok;
+}
+
 /* In the child: everything about one file, which may use FEATURES; counts go to OUT. */
 static void run_file(const char *path, const char *name, uint32_t features, const char *folder,
                      int out)
@@ -162,17 +208,9 @@ static void run_file(const char *path, const char *name, uint32_t features, cons
     char json_path[PATH_MAX];
     struct spec_counts counts = {0};
     struct spec_exclusion lines[MAX_EXCLUSIONS];
-    snprintf(json_path, sizeof(json_path), "%s/script.json", folder);
-    char *command[GROUPS + 5] = {(char *)converter, (char *)path, "-o", json_path};
-    unsigned words = 4;
-    for (unsigned i = 0; i < GROUPS; i++)
-        if (!(groups[i].features & ~features))
-            command[words++] = (char *)groups[i].flag;
     alarm(FILE_SECONDS);
-    if (spawn_wait(command)) {
-        fprintf(stderr, "# %s refused it\n", converter);
+    if (!convert(path, features, folder, json_path, sizeof(json_path)))
         _exit(1);
-    }
     char *text = read_text(json_path);
     if (text)
         mark_zeros(text);
@@ -206,6 +244,8 @@ static bool test_file(const char *path, const char *name, uint32_t features, uns
     int pipes[2], status = 0;
     struct spec_counts counts = {0};
     struct spec_exclusion lines[MAX_EXCLUSIONS];
+    if (prepare_in)
+        return convert_file(path, name, features, number);
     if (!mkdtemp(folder) || pipe(pipes)) {
         printf("not ok %u - %s # %s\n", number, name, strerror(errno));
         return false;
@@ -272,8 +312,9 @@ static void test_folder(const char *suite, const char *folder, uint32_t features
         free(entries[k]);
     }
     free(entries);
-    printf("# %s: %u files, %u assertions passed, %u failed\n", *folder ? folder : "root",
-           here.number, here.counts.passed, here.counts.failed);
+    if (!prepare_in)
+        printf("# %s: %u files, %u assertions passed, %u failed\n", *folder ? folder : "root",
+               here.number, here.counts.passed, here.counts.failed);
     total->number += here.number;
     total->failed += here.failed;
     total->excluded += here.excluded;
@@ -309,6 +350,14 @@ int main(int argc, char **argv)
             converter = argv[i + 1];
         } else if (!strcmp(argv[i], "--through") && !strcmp(argv[i + 1], "qwo")) {
             spec_through_files = true;
+        } else if (!strcmp(argv[i], "--prepare")) {
+            char path[PATH_MAX];
+            prepare_in = argv[i + 1];
+            snprintf(path, sizeof(path), "%s/list", prepare_in);
+            if ((mkdir(prepare_in, 0755) && errno != EEXIST) || !(list = fopen(path, "wb"))) {
+                fprintf(stderr, "spec: %s: %s\n", path, strerror(errno));
+                return 2;
+            }
         } else if (!strcmp(argv[i], "--suite")) {
             suite = suite ? suite : argv[i + 1];
         } else if (!strcmp(argv[i], "--exclusions")) {
@@ -336,6 +385,8 @@ int main(int argc, char **argv)
         printf("1..0 # SKIP no test suite (set WASM_TESTSUITE to its folder)\n");
         return 0;
     }
+    if (prepare_in)
+        return fclose(list) || total.failed;
     printf("1..%u\n", total.number);
     for (unsigned k = 0; k < exclusion_count; k++) {
         const struct exclusion *e = &exclusions[k];
