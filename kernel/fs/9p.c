@@ -39,9 +39,12 @@ enum {
     SET_MTIME_TO = 0x100
 };
 
+#define DOOMED_PREFIX ".quince-removed-"
+
 struct mount {
     struct p9_link link;
     dev_t device;
+    uint32_t root; /* fid */
 };
 
 struct p9_node {
@@ -380,12 +383,14 @@ static bool is_open(struct p9_node *data)
 static int doom(struct node *node)
 {
     static uint32_t number;
-    char name[40];
+    char name[48];
     uint32_t directory = data_of(node->parent)->fid;
     struct p9_node *data = data_of(node);
-    snprintf(name, sizeof name, ".quince-removed-%llx-%x", (unsigned long long)data->qid.path,
+    snprintf(name, sizeof name, DOOMED_PREFIX "%llx-%x", (unsigned long long)data->qid.path,
              __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED));
-    int error = rename_to(link_of(node), directory, node->name, directory, name);
+    int error = rename_to(link_of(node), directory, node->name, data->mount->root, name);
+    if (error == -EXDEV) /* the root is on another file system of the host's */
+        error = rename_to(link_of(node), directory, node->name, directory, name);
     if (!error)
         data->is_doomed = true;
     return error;
@@ -650,6 +655,7 @@ static ssize_t put_entries(struct p9_cursor *c, off_t *position, uint8_t *buffer
     size_t used = 0;
     while (c->at < c->end) {
         size_t length;
+        off_t before = *position;
         struct p9_qid qid = p9_get_qid(c);
         uint64_t next = p9_get64(c);
         uint8_t type = p9_get8(c);
@@ -657,11 +663,16 @@ static ssize_t put_entries(struct p9_cursor *c, off_t *position, uint8_t *buffer
         if (!name || length == 0 || length > NAME_MAX || memchr(name, '/', length) ||
             memchr(name, 0, length))
             return -EIO;
-        size_t put = directory_put(buffer, size, used, qid.path, (off_t)next, type, name, length);
-        if (put == 0)
-            return used ? (ssize_t)used : -EINVAL;
-        used += put;
         *position = (off_t)next;
+        if (length >= sizeof DOOMED_PREFIX &&
+            !memcmp(name, DOOMED_PREFIX, sizeof DOOMED_PREFIX - 1))
+            continue;
+        size_t put = directory_put(buffer, size, used, qid.path, (off_t)next, type, name, length);
+        if (put == 0) {
+            *position = before;
+            return used ? (ssize_t)used : -EINVAL;
+        }
+        used += put;
     }
     return (ssize_t)used;
 }
@@ -678,14 +689,17 @@ static ssize_t p9_getdents(struct node *directory, off_t *position, void *buffer
         if (!result)
             data->listing = fid;
     }
-    if (!result) {
-        uint32_t wanted = size < link->data_size ? (uint32_t)size : link->data_size;
+    uint32_t wanted = size < link->data_size ? (uint32_t)size : link->data_size, got = wanted;
+    if (!result && !wanted)
+        result = -EINVAL;
+    /* Again when all that came was not to be shown. */
+    while (!result && got) {
         struct p9_cursor c = p9_begin(link, P9_READDIR);
         p9_put32(&c, data->listing);
         p9_put64(&c, (uint64_t)*position);
         p9_put32(&c, wanted);
-        result = wanted ? p9_call(link, &c, 0, wanted) : -EINVAL;
-        uint32_t got = result ? 0 : p9_get32(&c);
+        result = p9_call(link, &c, 0, wanted);
+        got = result ? 0 : p9_get32(&c);
         if (!result && (c.bad || got > wanted))
             result = -EIO;
         if (!result) {
@@ -748,6 +762,7 @@ static int mount_9p(const char *tag, const char *path)
     error = mount && root ? p9_link_start(&mount->link, channel) : -ENOMEM;
     if (!error && !(error = attach(mount, root))) {
         mount->device = FIRST_DEVICE + __atomic_fetch_add(&devices, 1, __ATOMIC_RELAXED);
+        mount->root = root->fid;
         root->mount = mount;
         list_init(&root->recent);
         mutex_lock(&tree_lock);
