@@ -132,7 +132,8 @@ uint32_t wasi_path_rename(struct wasm_instance *in, uint32_t old_fd, uint32_t ol
         return error;
     error = beneath(in, new_fd, RIGHT_PATH_RENAME_TARGET, new_path, new_len, false, &to);
     struct stat st;
-    if (!error && (from.slash || to.slash) && stat_at(&from, &st) == 0 && !S_ISDIR(st.st_mode)) {
+    if (!error && (from.slash || to.slash) &&
+        !fstatat(from.dir, from.name, &st, AT_SYMLINK_NOFOLLOW) && !S_ISDIR(st.st_mode)) {
         resolve_done(&to);
         error = WASI_ENOTDIR;
     }

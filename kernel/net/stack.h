@@ -24,6 +24,10 @@ size_t net_memory_limit(void);
 void net_wait_configured(uint64_t deadline);
 void net_configuration_changed(void);
 
+/* drain.c, called by posix/ where it is linked: waits until all that was sent over TCP has been
+ * taken by its peers, or until DEADLINE. */
+void net_drain(uint64_t deadline);
+
 /* netif.c: takes frames from the devices, at most BUDGET each; true: more may wait. Lock held. */
 bool netif_devices_poll(unsigned budget);
 /* Frames wait in a device or in the loopback queue. */

@@ -159,7 +159,7 @@ def load(name):
     return test
 
 
-TESTS = {"sqlite3": sqlite3, "minigzip": minigzip, "rust": rust, "go": go,
+TESTS = {"sqlite3": sqlite3, "lua": lua, "minigzip": minigzip, "rust": rust, "go": go,
          "assemblyscript": assemblyscript,
          **{name: load(name) for name in ("records", "lists", "matrix", "states")}}
 for name, test in TESTS.items():
