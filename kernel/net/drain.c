@@ -1,5 +1,5 @@
-/* The end of the machine: what programs have sent is with their peers before it goes, as on a system
- * that outlives its programs. */
+/* The end of the machine: what programs have sent is with their peers before it goes, as on a
+ * system that outlives its programs. */
 #include <lwip/priv/tcp_priv.h>
 #include "net/stack.h"
 #include "sched/thread.h"
