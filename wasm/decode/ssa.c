@@ -445,23 +445,25 @@ static bool remove_superfluous(struct ssa *s)
     return true;
 }
 
-/* What a huge function needed is not kept while the rest of the compiler works on it. */
+/* What a huge function needed is not kept while the rest of the compiler works on it. The table of
+ * definitions is kept only while it fits a cache: the next function, if small, would be scattered
+ * all over it. */
 static void trim(struct ssa *s)
 {
-    enum { LARGE = 1 << 16 };
-#define TRIM(array, capacity)                                                                      \
-    if (s->capacity > LARGE) {                                                                     \
+    enum { LARGE = 1 << 16, LARGE_TABLE = 1 << 11 };
+#define TRIM(array, capacity, limit)                                                               \
+    if (s->capacity > (limit)) {                                                                   \
         wasm_host_free(s->array);                                                                  \
         s->array = NULL;                                                                           \
         s->capacity = 0;                                                                           \
     }
-    TRIM(defs, def_capacity)
-    TRIM(blocks, block_capacity)
-    TRIM(incomplete, incomplete_capacity)
-    TRIM(frames, frame_capacity)
-    TRIM(values, value_capacity)
-    TRIM(phis, phi_capacity)
-    TRIM(users, users_capacity)
+    TRIM(defs, def_capacity, LARGE_TABLE)
+    TRIM(blocks, block_capacity, LARGE)
+    TRIM(incomplete, incomplete_capacity, LARGE)
+    TRIM(frames, frame_capacity, LARGE)
+    TRIM(values, value_capacity, LARGE)
+    TRIM(phis, phi_capacity, LARGE)
+    TRIM(users, users_capacity, LARGE)
 #undef TRIM
 }
 
