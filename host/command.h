@@ -17,6 +17,7 @@ int cmd_build(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_cc(int argc, char **argv);
 int cmd_compile(int argc, char **argv);
+int cmd_disasm(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);

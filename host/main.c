@@ -35,6 +35,7 @@ static const struct {
          {"sign", "sign a .qwo", cmd_sign},
          {"verify", "is a .qwo signed, unchanged and for this build?", cmd_verify},
          {"inspect", "what a .wasm imports, exports and asks for", cmd_inspect},
+         {"disasm", "a .wasm's functions as bytes, SSA and machine code", cmd_disasm},
          {"exec", "run a WASI program or call one export", cmd_exec},
      }},
 };

@@ -361,6 +361,9 @@ static bool read_code(struct body_decoder *d)
             return refuse_opcode(r, d->offset, code);
         if (!d->op->handler(d))
             return false;
+        if (d->observer)
+            d->observer(d->observer_context, d->offset, reader_offset(r), d->op->name,
+                        d->op->natural, d->control_count);
         if (d->f->failed)
             return body_nomem(d);
         if (d->ssa.late || (++instructions % 4096 == 0 && ssa_is_late(&d->ssa)))
@@ -422,6 +425,12 @@ struct body_decoder *body_decoder_new(const struct module_info *info)
 void body_decoder_set_deadline(struct body_decoder *d, uint64_t ns)
 {
     d->ssa.deadline = ns;
+}
+
+void body_decoder_observe(struct body_decoder *d, body_observer observer, void *context)
+{
+    d->observer = observer;
+    d->observer_context = context;
 }
 
 void body_decoder_free(struct body_decoder *d)

@@ -93,7 +93,9 @@ struct body_decoder {
     uint32_t operand_count, operand_capacity;
     uint32_t control_count, control_capacity;
     uint32_t local_count, local_capacity;
-    uint32_t tables_seen; /* br_tables so far */
+    uint32_t tables_seen;   /* br_tables so far */
+    body_observer observer; /* NULL: none */
+    void *observer_context;
     struct ssa ssa;
 };
 

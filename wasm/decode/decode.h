@@ -102,5 +102,11 @@ void body_decoder_free(struct body_decoder *d);
 /* After wasm_host_now() has passed NS, decode_body() ends with WASM_ERR_TIMEOUT; 0: never. */
 void body_decoder_set_deadline(struct body_decoder *d, uint64_t ns);
 bool decode_body(struct body_decoder *d, uint32_t index, struct ir_func *f, struct wasm_error *err);
+/* Told of every instruction once it is decoded, reachable or not: its bytes [offset, end), what it
+ * is called in the text format, log2 of the natural alignment of its access, and how many control
+ * instructions are open behind it. */
+typedef void (*body_observer)(void *context, uint32_t offset, uint32_t end, const char *name,
+                              uint32_t natural, uint32_t depth);
+void body_decoder_observe(struct body_decoder *d, body_observer observer, void *context);
 
 #endif

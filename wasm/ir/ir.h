@@ -308,5 +308,7 @@ void ir_ranges(const struct ir_func *f, struct ir_range *ranges);
  * function with unreachable blocks is accepted. WHY names the first violation. */
 bool ir_verify(struct ir_func *f, char *why, size_t size);
 void ir_print(const struct ir_func *f, void (*put)(void *context, const char *line), void *context);
+/* One instruction as ir_print() has it, cut to SIZE. Its whole length. */
+size_t ir_print_ins(const struct ir_func *f, ir_ref ins, char *text, size_t size);
 
 #endif

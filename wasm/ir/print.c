@@ -88,6 +88,14 @@ static void put_ins(struct line *line, const struct ir_func *f, ir_ref r)
         put(line, "  ; 0x%x", ins->pos);
 }
 
+size_t ir_print_ins(const struct ir_func *f, ir_ref r, char *text, size_t size)
+{
+    struct line line = {.used = 0};
+    put_ins(&line, f, r);
+    snprintf(text, size, "%s", line.text + 4); /* without the indentation */
+    return line.used - 4;
+}
+
 void ir_print(const struct ir_func *f, void (*out)(void *context, const char *line), void *context)
 {
     struct line line = {.used = 0};

@@ -92,6 +92,11 @@ struct gdb_object *gdb_register(const struct wasm_module *module, const struct c
                                 uint32_t unwind_count);
 void gdb_unregister(struct gdb_object *object);
 
+/* The instruction NAME in the module's bytes [offset, end) with its immediates, as in the text
+ * format (listing_text.c). NATURAL: log2 of the alignment that goes without saying. */
+void listing_text(const struct wasm_module *module, uint32_t offset, uint32_t end, const char *name,
+                  uint32_t natural, char *text, size_t size);
+
 static inline struct wasm_functype module_functype(const struct wasm_module *module, uint32_t index)
 {
     const struct module_type *type = &module->info.types[module->info.func_types[index]];
