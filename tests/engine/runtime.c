@@ -384,6 +384,26 @@ static void test_no_memory(void)
     check(ok && n < 5000, "every allocation may fail and nothing is left");
 }
 
+/* (func (result i32) (i32x4.extract_lane 0 (i32x4.splat (i32.const 5)))) */
+static void test_cpu(void)
+{
+    static const uint8_t vectors[] = {0,    'a', 's',  'm', 1,   0,  0,   0,  1,  5,  1,
+                                      0x60, 0,   1,    127, 3,   2,  1,   0,  10, 11, 1,
+                                      9,    0,   0x41, 5,   253, 17, 253, 27, 0,  11};
+    struct wasm_load_options old = {.cpu = "baseline"}, unknown = {.cpu = "sse4.1,abacus"};
+    struct wasm_error err;
+    struct wasm_module *module = wasm_module_load(vectors, sizeof(vectors), &old, &err);
+    check(!module && err.kind == WASM_ERR_UNSUPPORTED && !strcmp(err.message, "SIMD needs SSE4.1"),
+          "a module with vectors is refused by a CPU without SSE4.1");
+    wasm_module_release(module);
+    module = wasm_module_load(bytes[0], sizes[0], &old, &err);
+    check(module, "one without is not");
+    wasm_module_release(module);
+    module = wasm_module_load(vectors, sizeof(vectors), &unknown, &err);
+    check(!module && strstr(err.message, "abacus"), "an unknown CPU is refused by name");
+    wasm_module_release(module);
+}
+
 int main(int argc, char **argv)
 {
     struct linking l = {0};
@@ -410,6 +430,7 @@ int main(int argc, char **argv)
     test_linking();
     check(!blocks && !mappings, "again, after linking");
     test_no_memory();
+    test_cpu();
     printf("1..%u\n", number);
     return failed != 0;
 }
