@@ -45,11 +45,12 @@ static bool bound_on(const struct ir_func *f, ir_block_ref block, ir_block_ref t
         [IR_LT_U] = IR_GT_U, [IR_GT_U] = IR_LT_U, [IR_LE_S] = IR_GE_S, [IR_GE_S] = IR_LE_S,
         [IR_LE_U] = IR_GE_U, [IR_GE_U] = IR_LE_U};
     /* A block that only splits an edge says what its predecessor says. */
-    if (f->blocks[block].first == f->blocks[block].last && f->blocks[block].pred_count == 1) {
+    const struct ir_ins *end = &f->ins[f->blocks[block].last];
+    if (end->op == IR_JUMP && f->blocks[block].pred_count == 1) {
         to = block;
         block = ir_preds(f, block)[0];
+        end = &f->ins[f->blocks[block].last];
     }
-    const struct ir_ins *end = &f->ins[f->blocks[block].last];
     const ir_block_ref *succs = ir_succs(f, block);
     if (end->op != IR_BRANCH || succs[0] == succs[1])
         return false;

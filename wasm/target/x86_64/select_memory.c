@@ -41,13 +41,20 @@ static ir_ref strip_address(struct target_compiler *c, ir_ref a, int64_t *offset
             if (*scale + k > 3 || range.hi > UINT32_MAX >> k)
                 return a;
             *scale = (uint8_t)(*scale + k);
-        } else if ((uint64_t)range.hi + k <= UINT32_MAX) {
-            *offset += (int64_t)k << *scale;
+            a = ins->a;
+            continue;
+        }
+        int64_t sum = *offset;
+        if ((uint64_t)range.hi + k <= UINT32_MAX) {
+            sum += (int64_t)k << *scale;
         } else if (range.lo >= 0 - k) { /* a subtraction that stays above 0 */
-            *offset -= (int64_t)(0 - k) << *scale;
+            sum -= (int64_t)(0 - k) << *scale;
         } else {
             return a;
         }
+        if (sum != (int32_t)sum) /* no displacement: the addition is cheaper */
+            return a;
+        *offset = sum;
         a = ins->a;
     }
     return a;
