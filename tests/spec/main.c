@@ -7,10 +7,12 @@
  *
  * With --prepare nothing is run: scripts and modules go to OUT, with a list of them, for ring0.c.
  *
- * The suite's folder: --suite, else the environment variable WASM_TESTSUITE. */
+ * The suite's folder: the environment variable WASM_TESTSUITE, else --suite. All folders in it are
+ * gone through. What wast2json cannot convert, being older than the suite, is skipped by name. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@
 #include "port.h"
 #include "spec.h"
 
-enum { FILE_SECONDS = 120, MAX_EXCLUSIONS = 128 };
+enum { FILE_SECONDS = 120, MAX_EXCLUSIONS = 128, REASON = 256 };
 
 /* "file.wast" or "file.wast:line", the file as the suite's folder has it; may hold * and ?. */
 struct exclusion {
@@ -33,6 +35,7 @@ struct exclusion {
 static struct exclusion exclusions[MAX_EXCLUSIONS];
 static unsigned exclusion_count;
 static struct wasm_load_options options;
+#define SCRIPT "script.json" /* in a file's folder */
 static const char *converter = "wast2json";
 static const char *prepare_in; /* --prepare */
 static FILE *list;             /* … its list */
@@ -101,15 +104,18 @@ static unsigned excluded_lines(const char *name, struct spec_exclusion *lines)
     return count;
 }
 
-static int spawn_wait(char *const argv[])
+/* Output and complaints go to the file LOG. */
+static int spawn_wait(char *const argv[], const char *log)
 {
     pid_t pid = fork();
     if (pid < 0)
         return -1;
     if (!pid) {
-        dup2(2, 1);
+        int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        dup2(fd, 1);
+        dup2(fd, 2);
         execvp(argv[0], argv);
-        fprintf(stderr, "# %s: %s\n", argv[0], strerror(errno));
+        dprintf(2, "%s: %s\n", argv[0], strerror(errno));
         _exit(127);
     }
     int status;
@@ -159,31 +165,38 @@ static void mark_zeros(char *text)
         memcpy(p, SPEC_ZERO, sizeof(zero) - 1);
 }
 
-/* The script PATH, which may use FEATURES, becomes script.json and modules in FOLDER. */
-static bool convert(const char *path, uint32_t features, const char *folder, char *json_path,
-                    size_t size)
+enum converted { CONVERTED, REFUSED, NO_CONVERTER };
+
+/* The script PATH, which may use FEATURES, becomes script.json and modules in FOLDER, or REASON is
+ * what the converter said, one line. */
+static enum converted convert(const char *path, uint32_t features, const char *folder,
+                              char reason[REASON])
 {
-    snprintf(json_path, size, "%s/script.json", folder);
+    char json_path[PATH_MAX + 16], log[PATH_MAX + 16];
+    snprintf(json_path, sizeof(json_path), "%s/" SCRIPT, folder);
+    snprintf(log, sizeof(log), "%s/log", folder);
     char *command[GROUPS + 5] = {(char *)converter, (char *)path, "-o", json_path};
     unsigned words = 4;
     for (unsigned i = 0; i < GROUPS; i++)
         if (!(groups[i].features & ~features))
             command[words++] = (char *)groups[i].flag;
-    if (!spawn_wait(command))
-        return true;
-    fprintf(stderr, "# %s refused it\n", converter);
-    return false;
+    int status = spawn_wait(command, log);
+    snprintf(reason, REASON, "no reason given");
+    FILE *said = fopen(log, "r");
+    if (said && fgets(reason, REASON, said))
+        reason[strcspn(reason, "\n")] = '\0';
+    if (said)
+        fclose(said);
+    unlink(log);
+    return status == 0 ? CONVERTED : status == 1 ? REFUSED : NO_CONVERTER;
 }
 
-/* For ring0.c: one more folder and line of the list. */
-static bool convert_file(const char *path, const char *name, uint32_t features, unsigned number)
+/* For ring0.c: one more line of the list, its script in FOLDER. */
+static bool list_file(const char *name, uint32_t features, const char *folder, unsigned number)
 {
-    char folder[PATH_MAX], json_path[PATH_MAX + 16];
+    char json_path[PATH_MAX + 16];
     struct spec_exclusion lines[MAX_EXCLUSIONS];
-    snprintf(folder, sizeof(folder), "%s/%u", prepare_in, number);
-    if ((mkdir(folder, 0755) && errno != EEXIST) ||
-        !convert(path, features, folder, json_path, sizeof(json_path)))
-        return false;
+    snprintf(json_path, sizeof(json_path), "%s/" SCRIPT, folder);
     char *text = read_text(json_path);
     FILE *json = text ? fopen(json_path, "wb") : NULL;
     bool ok = json;
@@ -201,16 +214,14 @@ static bool convert_file(const char *path, const char *name, uint32_t features, 
     return ok;
 }
 
-/* In the child: everything about one file, which may use FEATURES; counts go to OUT. */
-static void run_file(const char *path, const char *name, uint32_t features, const char *folder,
-                     int out)
+/* In the child: runs the script in FOLDER, which may use FEATURES; counts go to OUT. */
+static void run_file(const char *name, uint32_t features, const char *folder, int out)
 {
-    char json_path[PATH_MAX];
+    char json_path[PATH_MAX + 16];
     struct spec_counts counts = {0};
     struct spec_exclusion lines[MAX_EXCLUSIONS];
     alarm(FILE_SECONDS);
-    if (!convert(path, features, folder, json_path, sizeof(json_path)))
-        _exit(1);
+    snprintf(json_path, sizeof(json_path), "%s/" SCRIPT, folder);
     char *text = read_text(json_path);
     if (text)
         mark_zeros(text);
@@ -237,24 +248,39 @@ static void add(struct spec_counts *to, const struct spec_counts *counts)
     to->early += counts->early;
 }
 
-static bool test_file(const char *path, const char *name, uint32_t features, unsigned number,
-                      struct spec_counts *total)
+enum verdict { FILE_PASSED, FILE_FAILED, FILE_SKIPPED };
+
+static enum verdict test_file(const char *path, const char *name, uint32_t features,
+                              unsigned number, struct spec_counts *total)
 {
-    char folder[] = "/tmp/quince-spec-XXXXXX";
+    char folder[PATH_MAX] = "/tmp/quince-spec-XXXXXX", reason[REASON];
     int pipes[2], status = 0;
     struct spec_counts counts = {0};
     struct spec_exclusion lines[MAX_EXCLUSIONS];
     if (prepare_in)
-        return convert_file(path, name, features, number);
-    if (!mkdtemp(folder) || pipe(pipes)) {
+        snprintf(folder, sizeof(folder), "%s/%u", prepare_in, number);
+    if (prepare_in ? mkdir(folder, 0755) && errno != EEXIST : !mkdtemp(folder) || pipe(pipes)) {
         printf("not ok %u - %s # %s\n", number, name, strerror(errno));
-        return false;
+        return FILE_FAILED;
     }
+    enum converted converted = convert(path, features, folder, reason);
+    if (converted != CONVERTED)
+        remove_folder(folder);
+    if (converted == REFUSED) {
+        printf("ok %u - %s # SKIP not converted: %s\n", number, name, reason);
+        return FILE_SKIPPED;
+    }
+    if (converted == NO_CONVERTER) {
+        printf("not ok %u - %s: %s\n", number, name, reason);
+        return FILE_FAILED;
+    }
+    if (prepare_in)
+        return list_file(name, features, folder, number) ? FILE_PASSED : FILE_FAILED;
     fflush(stdout);
     pid_t pid = fork();
     if (!pid) {
         close(pipes[0]);
-        run_file(path, name, features, folder, pipes[1]);
+        run_file(name, features, folder, pipes[1]);
     }
     close(pipes[1]);
     bool ok = pid > 0 && read(pipes[0], &counts, sizeof(counts)) == sizeof(counts);
@@ -273,7 +299,7 @@ static bool test_file(const char *path, const char *name, uint32_t features, uns
         printf(", died of signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     putchar('\n');
     fflush(stdout);
-    return ok;
+    return ok ? FILE_PASSED : FILE_FAILED;
 }
 
 static int wast_only(const struct dirent *entry)
@@ -283,9 +309,18 @@ static int wast_only(const struct dirent *entry)
 }
 
 struct tally {
-    unsigned number, failed, excluded;
+    unsigned number, failed, excluded, unconverted;
     struct spec_counts counts;
 };
+
+static void test_one(const char *path, const char *name, uint32_t features, unsigned number,
+                     struct tally *to)
+{
+    enum verdict verdict = test_file(path, name, features, number, &to->counts);
+    to->number++;
+    to->failed += verdict == FILE_FAILED;
+    to->unconverted += verdict == FILE_SKIPPED;
+}
 
 /* The .wast files of one folder of the suite. */
 static void test_folder(const char *suite, const char *folder, uint32_t features,
@@ -305,20 +340,51 @@ static void test_folder(const char *suite, const char *folder, uint32_t features
         if (is_excluded(name)) {
             here.excluded++;
         } else {
-            here.number++;
-            here.failed +=
-                !test_file(path, name, features, total->number + here.number, &here.counts);
+            test_one(path, name, features, total->number + here.number + 1, &here);
         }
         free(entries[k]);
     }
     free(entries);
     if (!prepare_in)
         printf("# %s: %u files, %u assertions passed, %u failed\n", *folder ? folder : "root",
-               here.number, here.counts.passed, here.counts.failed);
+               here.number - here.unconverted, here.counts.passed, here.counts.failed);
     total->number += here.number;
     total->failed += here.failed;
     total->excluded += here.excluded;
+    total->unconverted += here.unconverted;
     add(&total->counts, &here.counts);
+}
+
+static int folders_only(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* All folders from FOLDER down: those of the table above with what they need beyond ROOT, others
+ * with FEATURES. */
+static void test_tree(const char *suite, const char *folder, uint32_t features, uint32_t root,
+                      struct tally *total)
+{
+    char path[PATH_MAX];
+    struct dirent **entries;
+    struct stat st;
+    for (unsigned i = 0; i < GROUPS; i++)
+        if (!strcmp(folder, groups[i].folder))
+            features = root | groups[i].features;
+    test_folder(suite, folder, features, total);
+    snprintf(path, sizeof(path), "%s/%s", suite, folder);
+    int count = scandir(path, &entries, folders_only, alphasort);
+    for (int k = 0; k < count; k++) {
+        char below[PATH_MAX / 4];
+        snprintf(below, sizeof(below), "%s%s%s", folder, *folder ? "/" : "", entries[k]->d_name);
+        snprintf(path, sizeof(path), "%s/%s", suite, below);
+        /* A proposal that is not in the table may use whatever the engine has. */
+        if (!lstat(path, &st) && S_ISDIR(st.st_mode))
+            test_tree(suite, below, *folder ? features : ALL_FEATURES, root, total);
+        free(entries[k]);
+    }
+    if (count >= 0)
+        free(entries);
 }
 
 static void test_suite(const char *suite, struct tally *total)
@@ -331,9 +397,7 @@ static void test_suite(const char *suite, struct tally *total)
         if (!stat(path, &st))
             root &= ~groups[i].features;
     }
-    test_folder(suite, "", root, total);
-    for (unsigned i = 0; i < GROUPS; i++)
-        test_folder(suite, groups[i].folder, root | groups[i].features, total);
+    test_tree(suite, "", root, root, total);
 }
 
 int main(int argc, char **argv)
@@ -376,8 +440,7 @@ int main(int argc, char **argv)
         for (unsigned k = 0; k < GROUPS; k++)
             if (strstr(argv[i], groups[k].folder))
                 features = groups[k].features, name = strstr(argv[i], groups[k].folder);
-        total.number++;
-        total.failed += !test_file(argv[i], name, features, total.number, &total.counts);
+        test_one(argv[i], name, features, total.number + 1, &total);
     }
     if (!total.number && suite)
         test_suite(suite, &total);
@@ -397,9 +460,10 @@ int main(int argc, char **argv)
             printf("# excluded: %s%s (%s)\n", e->file, line, e->reason);
     }
     printf("# %u assertions about the text format skipped, %u malformed modules rejected as "
-           "invalid, %u files and %u assertions excluded\n",
-           total.counts.skipped, total.counts.early, total.excluded, total.counts.excluded);
-    printf("# %u files, %u failed\n# %u passed, %u failed\n", total.number, total.failed,
-           total.counts.passed, total.counts.failed);
+           "invalid, %u files and %u assertions excluded, %u files not converted\n",
+           total.counts.skipped, total.counts.early, total.excluded, total.counts.excluded,
+           total.unconverted);
+    printf("# %u files, %u failed\n# %u passed, %u failed\n", total.number - total.unconverted,
+           total.failed, total.counts.passed, total.counts.failed);
     return total.failed != 0;
 }
