@@ -293,7 +293,9 @@ struct wasm_functype wasm_func_type(const struct wasm_func *func);
 enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
                          union wasm_value *results);
 
-/* Ends the innermost call of CALLER with TRAP; only from a host function. */
+/* Ends the innermost call of CALLER with TRAP; only from a host function. WASM_TRAP_EXCEPTION lets
+ * the exception pass that its last wasm_call() of CALLER's linked set ended with: it goes on to
+ * whoever catches it. An exception that is not let pass ends there. */
 _Noreturn void wasm_trap(struct wasm_instance *caller, enum wasm_trap trap);
 
 /* After a trap: one line per frame, innermost first: "  #0 parse+0x1c (wasm offset 0x4a3)". The

@@ -121,6 +121,9 @@ static __attribute__((noinline)) enum wasm_trap call_nested(struct wasm_func *fu
         stack_destroy(extra, extra_size);
         store->extra_stacks--;
     }
+    /* The host function decides whether it passes; if not, its caller is not to see it. */
+    store->passing = trap == WASM_TRAP_EXCEPTION ? exec->exception : NULL;
+    exec->exception = NULL;
     exec->exit_sp = saved.exit_sp;
     exec->host_limit = saved.host_limit;
     exec->guard_low = saved.guard_low;
@@ -153,7 +156,7 @@ enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
         return WASM_TRAP_HOST; /* freed */
     uintptr_t top = stack_enter(store, instance->stack, instance->stack_size);
     store->exec.interrupted = 0;
-    store->exec.exception = NULL;
+    store->exec.exception = store->passing = NULL;
     store->trace_count = 0;
     uint64_t budget = instance->budget_ns;
     struct wasm_deadline outer = {0, NULL};

@@ -96,6 +96,7 @@ static __attribute__((noinline)) void collect(struct wasm_store *store)
     uintptr_t low = (uintptr_t)__builtin_frame_address(0) & ~(sizeof(uintptr_t) - 1);
     mark_words(&m, (const uintptr_t *)low, (store->stack_high - low) / sizeof(uintptr_t));
     mark(&m, (uintptr_t)store->exec.exception);
+    mark(&m, (uintptr_t)store->passing);
     mark_instances(&m, store);
     while (m.work_count) {
         const struct wasm_exception *e = m.work[--m.work_count];
@@ -202,6 +203,8 @@ NO_ASAN void helper_exception_throw(struct wasm_instance *instance,
 NO_ASAN void exception_pass_on(struct wasm_instance *caller, uintptr_t fp)
 {
     struct wasm_store *store = instance_of(caller)->store;
+    store->exec.exception = store->passing;
+    store->passing = NULL;
     /* C frames: saved fp at [fp], return address above it. */
     while (store->exec.exception && fp >= store->exec.stack_low &&
            fp < store->stack_high - 2 * sizeof(uintptr_t) && fp % sizeof(uintptr_t) == 0) {

@@ -31,6 +31,7 @@ struct wasm_store {
     struct wasm_instance *members;
     struct object *objects; /* made by the embedder, imported by a member */
     struct wasm_exception *exceptions;
+    struct wasm_exception *passing;              /* what the last nested call ended with, or NULL */
     size_t exception_bytes, exception_threshold; /* collect beyond the latter */
     uint32_t extra_stacks;                       /* nested calls on stacks of their own */
     uint32_t trace_count;
