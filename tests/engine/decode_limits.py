@@ -24,13 +24,14 @@ def section(number, body):
 
 
 EMPTY_TYPE = b"\x60\x00\x00"
+TAG = section(13, b"\1\0\0")  # without payload
 
 
-def module(body, local_count=0, types=(EMPTY_TYPE,), functions=1):
+def module(body, local_count=0, types=(EMPTY_TYPE,), functions=1, tags=b""):
     local_part = leb(1) + leb(local_count) + b"\x7f" if local_count else b"\0"
     function = local_part + body + b"\x0b"
     return (b"\0asm\1\0\0\0" + section(1, leb(len(types)) + b"".join(types))
-            + section(3, leb(functions) + b"\0" * functions) + section(5, b"\1\0\1")
+            + section(3, leb(functions) + b"\0" * functions) + section(5, b"\1\0\1") + tags
             + section(10, leb(functions) + (leb(len(function)) + function) * functions))
 
 
@@ -43,6 +44,7 @@ def put(value, n):
 
 
 BLOCK, LOOP, END, DROP, BR_IF_0 = b"\x02\x40", b"\x03\x40", b"\x0b", b"\x1a", b"\x0d\0"
+TRY, CALL_0, TRY_TABLE_ALL = b"\x06\x40", b"\x10\0", b"\x1f\x40\1\2\0"  # catch_all to the outside
 N = 20000
 READ_ALL = b"".join(get(i) + DROP for i in range(N))
 WIDE = leb(1000) + b"\x7f" * 1000
@@ -77,6 +79,22 @@ CASES = [
         b"\x41\0" * 1000 + b"\x02\x01\x0c\0\x0b" * 20000 + b"\0", 0,
         (EMPTY_TYPE, b"\x60" + WIDE + WIDE)), COMPLEX),
     ("calls with a thousand results", module(b"\x10\0" * N, 0, (b"\x60\0" + WIDE,)), COMPLEX),
+    ("nested tries around a call",
+     module(TRY * 99000 + CALL_0 + (b"\x07\0" + END) * 99000, tags=TAG), "ok"),
+    ("nested try_tables around a call",
+     module(TRY_TABLE_ALL * 99000 + CALL_0 + END * 99000, tags=TAG), "ok"),
+    ("a try with many catches", module(TRY + CALL_0 + b"\x07\0" * N + END, tags=TAG), "ok"),
+    ("a try_table with many clauses, locals read behind it", module(
+        b"\x1f\x40" + leb(N) + b"\0\0\0" * N + CALL_0 + END + READ_ALL[:3000], N, tags=TAG), "ok"),
+    ("many calls in a try, all locals read in its handler", module(
+        TRY + b"".join(put(1, i) + CALL_0 for i in range(N)) + b"\x19" + READ_ALL + END, N, tags=TAG),
+     COMPLEX),
+    ("many calls in nested try_tables, all locals read behind them", module(
+        TRY_TABLE_ALL * 1000 + b"".join(put(1, i) + CALL_0 for i in range(N)) + END * 1000
+        + READ_ALL, N, tags=TAG), COMPLEX),
+    ("too many clauses", module(
+        TRY_TABLE_ALL + b"\x1f\x40" + leb(100000) + b"\2\0" * 100000 + END + END, tags=TAG),
+     "catch clauses"),
     ("an operand stack over the limit", module(b"\x41\0" * 1000001), "operand stack higher"),
 ]
 

@@ -55,10 +55,15 @@ def suite_dir():
     return None
 
 
+# Our own, which wast2json cannot read.
+OWN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "spec", "exceptions.wast")
+
+
 def convert(wast, folder, flags=()):
     """The modules of one script: (expectation, phrase, path, line)."""
+    converter = os.path.join(os.path.dirname(wast), "assemble.py") if wast == OWN else "wast2json"
     script = os.path.join(folder, os.path.basename(wast) + ".json")
-    subprocess.run(["wast2json", *flags, wast, "-o", script], check=True, capture_output=True)
+    subprocess.run([converter, *flags, wast, "-o", script], check=True, capture_output=True)
     with open(script) as f:
         commands = json.load(f)["commands"]
     for command in commands:
@@ -95,7 +100,8 @@ def judge(name, case, answer):
 
 def feed(scripts, command):
     with tempfile.TemporaryDirectory() as folder:
-        paths = [case[2] for script in scripts for case in convert(script, folder)]
+        paths = [case[2] for group, script in scripts
+                 for case in convert(script, folder, FOLDERS[group][0])]
         sys.exit(subprocess.run(command, input="".join(p + "\n" for p in paths),
                                 text=True).returncode)
 
@@ -110,8 +116,9 @@ def main():
     for folder in FOLDERS:
         found = sorted(glob.glob(os.path.join(where, folder, "*.wast")))
         scripts += [(folder, s) for s in found if os.path.basename(s) not in UNREADABLE]
+    scripts.append(("proposals/exception-handling", OWN))
     if checker == "--modules":
-        feed([script for folder, script in scripts if not folder], sys.argv[2:])
+        feed(scripts, sys.argv[2:])
     print(f"1..{len(scripts)}")
     with tempfile.TemporaryDirectory() as folder:
         for number, (group, script) in enumerate(scripts, 1):
