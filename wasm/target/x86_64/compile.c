@@ -84,8 +84,10 @@ void target_compiler_free(struct target_compiler *c)
     FREE(readers);
     FREE(writers);
 #undef FREE
-    for (unsigned r = 0; r < REG_COUNT; r++)
+    for (unsigned r = 0; r < REG_COUNT; r++) {
         wasm_host_free(c->fixed[r].data);
+        wasm_host_free(c->holes[r].data);
+    }
     wasm_host_free(c);
 }
 
@@ -141,8 +143,10 @@ static void after_emission(struct target_compiler *c)
     vec_drop(c->pool_uses);
     vec_drop(c->stubs);
     vec_drop(c->fixups);
-    for (unsigned r = 0; r < REG_COUNT; r++)
+    for (unsigned r = 0; r < REG_COUNT; r++) {
         vec_drop(c->fixed[r]);
+        vec_drop(c->holes[r]);
+    }
 }
 
 bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_buffer *out,

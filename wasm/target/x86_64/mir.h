@@ -240,7 +240,6 @@ struct interval {
     uint32_t next;             /* the following part */
     uint8_t reg;               /* 0: memory */
     bool split;                /* not the first part */
-    uint32_t link;
 };
 
 /* A move to be done before an instruction. */
@@ -273,7 +272,6 @@ struct target_compiler {
     struct code_buffer *out;
     bool failed;
     void *grown; /* result of the last growth */
-    bool cheap;  /* huge function: no holes in live ranges */
 
     /* selection */
     VEC(uint32_t) values;        /* of IR instructions: virtual register, 0 none yet */
@@ -305,8 +303,9 @@ struct target_compiler {
     VEC(struct range) ranges;
     VEC(struct interval) intervals;
     VEC(struct range) fixed[REG_COUNT];
-    VEC(uint32_t) clobbers; /* positions of calls */
-    VEC(uint32_t) heap;     /* split parts to be allocated, by start */
+    VEC(uint32_t) holes[REG_COUNT]; /* while allocating: intervals in a hole of their life */
+    VEC(uint32_t) clobbers;         /* positions of calls */
+    VEC(uint32_t) heap;             /* split parts to be allocated, by start */
     VEC(uint32_t) work;
     VEC(uint32_t) defs;   /* virtual registers by start */
     VEC(uint32_t) stamps; /* of blocks: number of the register last seen live */

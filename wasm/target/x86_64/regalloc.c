@@ -21,7 +21,6 @@ struct scan {
     struct target_compiler *c;
     uint32_t position;
     uint32_t active[REG_COUNT];       /* interval living in the register now, 0 none */
-    uint32_t inactive;                /* chain of those in a hole */
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
     uint32_t clobber_cursor;
     uint32_t until[REG_COUNT];  /* of the current interval: free until */
@@ -102,12 +101,16 @@ static uint32_t intersect(struct scan *s, const struct interval *a, const struct
     return FOREVER;
 }
 
-static uint32_t intersect_fixed(struct scan *s, const struct interval *it, unsigned reg)
+/* From LIMIT on it does not matter. */
+static uint32_t intersect_fixed(struct scan *s, const struct interval *it, unsigned reg,
+                                uint32_t limit)
 {
     const struct range *fixed = s->c->fixed[reg].data;
     uint32_t n = s->c->fixed[reg].count, k = s->fixed_cursor[reg], i = it->range;
     while (k < n && i < it->range_end) {
         uint32_t from = range_from(s, it, i), to = range_to(s, it, i);
+        if (from >= limit)
+            break;
         if (to <= fixed[k].from)
             i++;
         else if (fixed[k].to <= from)
@@ -303,6 +306,68 @@ static void evict(struct scan *s, uint32_t i)
         to_memory(s, part);
 }
 
+/* Those in a hole of their life, by register: a heap by where they come back. */
+static uint32_t comes_back(struct scan *s, uint32_t i)
+{
+    return s->c->ranges.data[at(s, i)->range].from;
+}
+
+static void hole_push(struct scan *s, uint32_t i)
+{
+    struct target_compiler *c = s->c;
+    unsigned r = at(s, i)->reg;
+    if (!vec_push(c, c->holes[r], i))
+        return;
+    uint32_t *heap = c->holes[r].data, k = c->holes[r].count - 1;
+    for (; k && comes_back(s, heap[(k - 1) / 2]) > comes_back(s, i); k = (k - 1) / 2)
+        heap[k] = heap[(k - 1) / 2];
+    heap[k] = i;
+}
+
+static uint32_t hole_pop(struct scan *s, unsigned r)
+{
+    uint32_t *heap = s->c->holes[r].data, top = heap[0], n = --s->c->holes[r].count;
+    uint32_t last = heap[n], k = 0;
+    for (uint32_t child = 1; child < n; child = 2 * k + 1) {
+        if (child + 1 < n && comes_back(s, heap[child + 1]) < comes_back(s, heap[child]))
+            child++;
+        if (comes_back(s, heap[child]) >= comes_back(s, last))
+            break;
+        heap[k] = heap[child];
+        k = child;
+    }
+    heap[k] = last;
+    return top;
+}
+
+/* With more than so many in holes of one register, it counts as taken from when the first of them
+ * comes back, whatever its ranges: each is looked at a bounded number of times. */
+#define MANY_HOLES 16
+
+static bool many_holes(struct scan *s, unsigned r)
+{
+    return s->c->holes[r].count > MANY_HOLES;
+}
+
+/* Puts I where it belongs at the current position: in its register, in a hole, or nowhere. */
+static void settle(struct scan *s, uint32_t i)
+{
+    struct target_compiler *c = s->c;
+    struct interval *it = at(s, i);
+    while (it->range < it->range_end && c->ranges.data[it->range].to <= s->position)
+        it->range++;
+    if (it->end <= s->position || it->range == it->range_end)
+        return;
+    if (c->ranges.data[it->range].from > s->position) {
+        hole_push(s, i);
+        return;
+    }
+    /* Of the uses that are over only the last one still matters. */
+    while (it->use + 1 < it->use_end && c->uses.data[it->use + 1].pos < s->position)
+        it->use++;
+    s->active[it->reg] = i;
+}
+
 static void advance(struct scan *s)
 {
     struct target_compiler *c = s->c;
@@ -312,35 +377,13 @@ static void advance(struct scan *s)
                c->fixed[r].data[s->fixed_cursor[r]].to <= pos)
             s->fixed_cursor[r]++;
         uint32_t i = s->active[r];
-        if (!i)
-            continue;
-        struct interval *it = at(s, i);
-        while (it->range < it->range_end && c->ranges.data[it->range].to <= pos)
-            it->range++;
-        if (it->end <= pos || it->range == it->range_end) {
+        if (i) {
             s->active[r] = 0;
-        } else if (c->ranges.data[it->range].from > pos) {
-            s->active[r] = 0;
-            it->link = s->inactive;
-            s->inactive = i;
+            settle(s, i);
         }
+        while (c->holes[r].count && comes_back(s, c->holes[r].data[0]) <= pos)
+            settle(s, hole_pop(s, r));
     }
-    uint32_t still = 0;
-    for (uint32_t i = s->inactive, next; i; i = next) {
-        struct interval *it = at(s, i);
-        next = it->link;
-        while (it->range < it->range_end && c->ranges.data[it->range].to <= pos)
-            it->range++;
-        if (it->end <= pos || it->range == it->range_end)
-            continue;
-        if (c->ranges.data[it->range].from <= pos) {
-            s->active[it->reg] = i;
-            continue;
-        }
-        it->link = still;
-        still = i;
-    }
-    s->inactive = still;
     while (s->clobber_cursor < c->clobbers.count && c->clobbers.data[s->clobber_cursor] < pos)
         s->clobber_cursor++;
 }
@@ -399,20 +442,25 @@ static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned
         s->until[r] = 0;
         if (s->active[r])
             continue;
-        uint32_t until = c->fixed[r].count ? intersect_fixed(s, it, r) : FOREVER;
+        uint32_t limit = callee_saved(r) ? FOREVER : call;
+        uint32_t until = c->fixed[r].count ? intersect_fixed(s, it, r, limit) : FOREVER;
         if (call < until && !callee_saved(r))
             until = call;
         s->until[r] = until;
     }
     if (it->split) {
         /* Lives that began in SSA form at their definition meet nothing that is in a hole there. */
-        for (uint32_t k = s->inactive; k; k = at(s, k)->link) {
-            const struct interval *other = at(s, k);
-            if (!s->until[other->reg] || is_xmm(other->reg) != (order == xmm_order))
-                continue;
-            uint32_t until = intersect(s, it, other);
-            if (until < s->until[other->reg])
-                s->until[other->reg] = until;
+        for (unsigned k = 0; k < count; k++) {
+            unsigned r = order[k];
+            for (uint32_t n = 0; n < c->holes[r].count && s->until[r]; n++) {
+                uint32_t other = c->holes[r].data[n];
+                uint32_t until =
+                    many_holes(s, r) ? comes_back(s, other) : intersect(s, it, at(s, other));
+                if (until < s->until[r])
+                    s->until[r] = until;
+                if (many_holes(s, r))
+                    break;
+            }
         }
     }
     uint8_t hints[8];
@@ -456,28 +504,51 @@ static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned
     return true;
 }
 
+/* Those in a hole of REG lose it when they come back, if I then is still there. */
+static void lose_holes(struct scan *s, uint32_t i, unsigned reg)
+{
+    uint32_t others[MANY_HOLES], count = s->c->holes[reg].count;
+    if (many_holes(s, reg))
+        return; /* I is gone by then */
+    if (count)
+        memcpy(others, s->c->holes[reg].data, count * sizeof *others);
+    s->c->holes[reg].count = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        if (intersect(s, at(s, i), at(s, others[k])) == FOREVER) {
+            hole_push(s, others[k]);
+            continue;
+        }
+        uint32_t part = split(s, others[k], s->position);
+        if (!part)
+            return;
+        to_memory(s, part);
+    }
+}
+
 static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsigned count)
 {
     struct target_compiler *c = s->c;
     const struct interval *it = at(s, i);
-    bool xmm = order == xmm_order;
     uint32_t call = c->clobbers.count ? intersect_calls(s, it) : FOREVER;
     for (unsigned k = 0; k < count; k++) {
         unsigned r = order[k];
-        uint32_t block = c->fixed[r].count ? intersect_fixed(s, it, r) : FOREVER;
+        uint32_t limit = callee_saved(r) ? FOREVER : call;
+        uint32_t block = c->fixed[r].count ? intersect_fixed(s, it, r, limit) : FOREVER;
         if (call < block && !callee_saved(r))
             block = call;
+        if (many_holes(s, r) && comes_back(s, c->holes[r].data[0]) < block)
+            block = comes_back(s, c->holes[r].data[0]);
         s->block[r] = block;
         uint64_t wanted = s->active[r] ? wanted_at(s, at(s, s->active[r])) : UINT64_MAX;
         s->wanted[r] = block != FOREVER && wanted > block ? block : wanted;
-    }
-    for (uint32_t k = s->inactive; k; k = at(s, k)->link) {
-        const struct interval *other = at(s, k);
-        if (is_xmm(other->reg) != xmm || intersect(s, it, other) == FOREVER)
-            continue;
-        uint64_t wanted = wanted_at(s, other);
-        if (wanted < s->wanted[other->reg])
-            s->wanted[other->reg] = wanted;
+        for (uint32_t n = 0; n < c->holes[r].count && !many_holes(s, r); n++) {
+            const struct interval *other = at(s, c->holes[r].data[n]);
+            if (intersect(s, it, other) == FOREVER)
+                continue;
+            wanted = wanted_at(s, other);
+            if (wanted < s->wanted[r])
+                s->wanted[r] = wanted;
+        }
     }
     unsigned reg = 0;
     uint64_t best = 0;
@@ -512,21 +583,7 @@ static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsig
     uint32_t loser = s->active[reg];
     if (loser)
         evict(s, loser);
-    /* Those in a hole lose it when they come back. */
-    uint32_t still = 0;
-    for (uint32_t k = s->inactive, next; k; k = next) {
-        next = at(s, k)->link;
-        if (at(s, k)->reg == reg && intersect(s, at(s, i), at(s, k)) != FOREVER) {
-            uint32_t part = split(s, k, s->position);
-            if (!part)
-                return;
-            to_memory(s, part);
-            continue;
-        }
-        at(s, k)->link = still;
-        still = k;
-    }
-    s->inactive = still;
+    lose_holes(s, i, reg);
     occupy(s, i, reg);
 }
 
@@ -534,6 +591,8 @@ bool regalloc_run(struct target_compiler *c)
 {
     struct scan s = {.c = c};
     c->heap.count = 0;
+    for (unsigned r = 0; r < REG_COUNT; r++)
+        c->holes[r].count = 0;
     /* Where exceptions arrive all are saved, so that the unwinder need not know which. */
     c->used_regs = c->catches ? SAVED_REGS : 0;
     uint32_t whole = c->intervals.count; /* parts come behind */
