@@ -594,6 +594,50 @@ static bool test_calls(void)
     return good;
 }
 
+/* x << k | x >> 64 - k and its like, for every count, in one function each. */
+static bool test_rotations(unsigned left, unsigned right, unsigned bits)
+{
+    static struct image image;
+    static struct image_instance in;
+    image_start(&image, &cpu);
+    uint32_t type = image_type(&image, "v:v");
+    bool good = true;
+    unsigned step = bits == 64 ? 2 : 1;
+    for (unsigned k = 0; k < bits && good; k += step) {
+        struct ir_func f;
+        ir_ref x, shifts[2];
+        build_start(&f, &image, image_func(&image, type), &x);
+        for (unsigned i = 0; i < 2; i++) {
+            ir_ref count = build_constant(&f, 0, IR_I32, i ? bits - k : k);
+            shifts[i] = vector2(&f, 0, i ? right : left, x, count);
+        }
+        unsigned first = k / step & 1;
+        ir_ref result = vector2(&f, 0, SIMD_V128_OR, shifts[first], shifts[!first]);
+        build_list(&f, 0, IR_RETURN, IR_VOID, 0, &result, 1);
+        good = build_finish(&f, &image);
+    }
+    good = good && image_finish(&image);
+    if (good) {
+        image_instantiate(&image, &in);
+        for (unsigned k = 0; k < bits && good; k += step) {
+            union wasm_value arg, result;
+            union vec v = random_vec(), want;
+            memcpy(&arg, &v, 16);
+            unsigned size = bits / 8;
+            for (unsigned i = 0; i < 16; i += size) {
+                uint64_t lane = 0;
+                memcpy(&lane, v.u8 + i, size);
+                lane = lane << k | lane >> (bits - k) % bits;
+                memcpy(want.u8 + i, &lane, size);
+            }
+            good = !image_call(&in, k / step, &arg, &result) && !memcmp(&want, &result, 16);
+        }
+        image_discard(&in);
+    }
+    image_free(&image);
+    return good;
+}
+
 int main(void)
 {
     for (unsigned level = 0; level < sizeof levels / sizeof *levels; level++) {
@@ -622,6 +666,11 @@ int main(void)
         snprintf(name, sizeof name, "vectors as arguments, results, in a global on %s",
                  levels[level]);
         check(test_calls(), name);
+        snprintf(name, sizeof name, "rotations on %s", levels[level]);
+        check(test_rotations(SIMD_I16X8_SHL, SIMD_I16X8_SHR_U, 16) &&
+                  test_rotations(SIMD_I32X4_SHL, SIMD_I32X4_SHR_U, 32) &&
+                  test_rotations(SIMD_I64X2_SHL, SIMD_I64X2_SHR_U, 64),
+              name);
     }
     printf("1..%d\n", number);
     return failures != 0;

@@ -168,7 +168,7 @@ static const struct simd_row rows[SIMD_OP_COUNT] = {
     [SIMD_V128_NOT] = {select_not, 0, 0, 0},
     ROW(V128_AND, binary, PAND, 0, 0),
     ROW(V128_ANDNOT, swapped, PANDN, 0, 0),
-    ROW(V128_OR, binary, POR, 0, 0),
+    ROW(V128_OR, or, POR, 0, 0),
     ROW(V128_XOR, binary, PXOR, 0, 0),
     ROW(V128_BITSELECT, bitselect, 0, 0, 0),
     ROW(V128_ANY_TRUE, truth, 0, 0, 0),

@@ -117,6 +117,7 @@ void simd_strict_unsigned(struct simd *s);
 void simd_compare64(struct simd *s);
 void simd_neg(struct simd *s);
 void simd_abs64(struct simd *s);
+void simd_or(struct simd *s);
 void simd_popcnt(struct simd *s);
 void simd_shift(struct simd *s);
 void simd_shift8(struct simd *s);

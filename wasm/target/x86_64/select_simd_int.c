@@ -92,6 +92,47 @@ void simd_abs64(struct simd *s)
     vec_op(s, s->to, PSUBQ, flipped, in_reg(sign));
 }
 
+/* Lanes rotated by whole bytes: a shift to the left joined with one to the right. */
+static bool rotation(struct simd *s)
+{
+    static const struct {
+        uint16_t left, right;
+        uint8_t size;
+    } pairs[] = {{SIMD_I16X8_SHL, SIMD_I16X8_SHR_U, 2},
+                 {SIMD_I32X4_SHL, SIMD_I32X4_SHR_U, 4},
+                 {SIMD_I64X2_SHL, SIMD_I64X2_SHR_U, 8}};
+    struct target_compiler *c = s->c;
+    ir_ref refs[2] = {s->ins->a, s->ins->b};
+    const struct ir_ins *x = ins_at(c, refs[0]), *y = ins_at(c, refs[1]);
+    if (x->op != IR_SIMD2 || y->op != IR_SIMD2 || x->a != y->a || !is_const(c, x->b) ||
+        !is_const(c, y->b) || refs[0] == refs[1] || !can_fold(c, refs[0]) || !can_fold(c, refs[1]))
+        return false;
+    for (unsigned k = 0; k < sizeof pairs / sizeof *pairs; k++) {
+        const struct ir_ins *left = x->aux == pairs[k].left ? x : y, *right = left == x ? y : x;
+        if (left->aux != pairs[k].left || right->aux != pairs[k].right)
+            continue;
+        unsigned size = pairs[k].size, bits = 8 * size;
+        unsigned by = (unsigned)ins_at(c, left->b)->imm & (bits - 1);
+        unsigned back = (unsigned)ins_at(c, right->b)->imm & (bits - 1);
+        if (by % 8 || by + back != bits)
+            return false;
+        uint64_t order[2] = {0, 0};
+        for (unsigned i = 0; i < 16; i++) {
+            unsigned from = i / size * size + (i + size - by / 8) % size;
+            order[i / 8] |= (uint64_t)from << i % 8 * 8;
+        }
+        vec_op(s, s->to, PSHUFB, value_reg(c, x->a), in_pool(s, order[0], order[1]));
+        return true;
+    }
+    return false;
+}
+
+void simd_or(struct simd *s)
+{
+    if (!rotation(s))
+        simd_binary(s);
+}
+
 /* By a table of the bits in four bits. */
 void simd_popcnt(struct simd *s)
 {

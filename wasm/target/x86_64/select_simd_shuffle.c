@@ -196,6 +196,37 @@ static bool two_and_two(struct shuffle *f)
     return put_two(f, u[0] >= 4, X86(0, 1, c6), pack4(u));
 }
 
+/* Lanes of 32 bits in two steps that need no constants: the four lanes wanted, then their order. */
+static bool collect_and_order(struct shuffle *f)
+{
+    struct simd *s = f->s;
+    uint8_t u[16], order[4];
+    if (!units(f, 4, u))
+        return false;
+    unsigned from[2] = {0, 0}, words = 0, counts[2] = {0, 0}, picked[4] = {0, 0, 0, 0};
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned k = u[i] / 4u, lane = u[i] % 4u;
+        from[k] |= 1u << lane;
+        words |= k ? 3u << 2 * lane : 0;
+        if (counts[k] < 2)
+            picked[2 * k + counts[k]] = lane;
+        order[i] = (uint8_t)(2 * k + counts[k]++);
+    }
+    if (!(from[0] & from[1])) { /* no lane of both */
+        mreg both = vec_op_imm(s, R_NONE, PBLENDW, words, value_reg(s->c, f->a),
+                               operand_xmm(s->c, f->b, 16));
+        vec_unary_imm(s, s->to, PSHUFD, pack4(u), in_reg(both));
+        return true;
+    }
+    if (counts[0] != 2)
+        return false;
+    unsigned imm = picked[0] | picked[1] << 2 | picked[2] << 4 | picked[3] << 6;
+    mreg both = vec_op_imm(s, R_NONE, X86(0, 1, c6), imm, value_reg(s->c, f->a),
+                           operand_xmm(s->c, f->b, 16));
+    vec_unary_imm(s, s->to, PSHUFD, pack4(order), in_reg(both));
+    return true;
+}
+
 /* pshufb of each operand; constant ones are shuffled here. */
 static void general(struct shuffle *f)
 {
@@ -289,7 +320,8 @@ void simd_shuffle(struct simd *s)
         return;
     }
     bool done = f.single ? within_one(&f) || interleave(&f) || align(&f)
-                         : interleave(&f) || blend(&f) || two_and_two(&f) || align(&f);
+                         : interleave(&f) || blend(&f) || two_and_two(&f) || align(&f) ||
+                               collect_and_order(&f);
     if (!done)
         general(&f);
 }
