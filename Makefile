@@ -9,7 +9,7 @@ all: setup  ## build everything (sets up first; a no-op when that is done)
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
 	@ninja -C $(BUILD)
 
-setup:  ## install missing packages, fetch the sources of musl, lwIP, cJSON and libsodium
+setup:  ## install missing packages, fetch the Debian sources it builds
 	@tools/setup
 
 demo: all  ## boot httpd, graft flows and pcap onto the running kernel, look at the traffic
