@@ -52,14 +52,14 @@ void key_read_secret(const char *path, struct signing_key *key)
     struct stat status;
     sodium_ready();
     size_t len = read_line(path, line, &status), prefix = sizeof SECRET_PREFIX - 1;
-    if (status.st_mode & 077) {
-        die("%s may be read by others than its owner; if it is still secret: chmod 600 %s", path,
-            path);
-    }
     len -= len && line[len - 1] == '\n';
     if (len != prefix + 2 * sizeof seed || memcmp(line, SECRET_PREFIX, prefix) != 0 ||
         !signature_hex(line + prefix, seed, sizeof seed)) {
         die("%s is not a secret key as 'quince keygen NAME' writes it to NAME.key", path);
+    }
+    if (status.st_mode & 077) {
+        die("%s may be read by others than its owner; if it is still secret: chmod 600 %s", path,
+            path);
     }
     crypto_sign_seed_keypair(key->public, key->secret, seed);
     sodium_memzero(seed, sizeof seed);
