@@ -237,7 +237,8 @@ static bool read_tables(struct wasm_module *m, const uint8_t *bytes,
 }
 
 static bool load_code(struct wasm_module *m, const uint8_t *bytes, const struct qwo_header *header,
-                      const struct qwo_layout *layout, struct wasm_error *err)
+                      const struct qwo_layout *layout, const struct wasm_load_options *options,
+                      struct wasm_error *err)
 {
     void *tables[QWO_TABLE_COUNT] = {NULL};
     bool ok = read_tables(m, bytes, header, layout, tables, err);
@@ -251,7 +252,7 @@ static bool load_code(struct wasm_module *m, const uint8_t *bytes, const struct 
             .site_count = header->counts[QWO_SITES],
             .typerefs = tables[QWO_TYPEREFS],
             .typeref_count = header->counts[QWO_TYPEREFS],
-            .want_unwind = true, /* names for gdb, though no rows */
+            .want_unwind = options && options->debugger, /* names, though no rows */
         };
         m->funcs = tables[QWO_FUNCS];
         m->thunks = tables[QWO_THUNKS];
@@ -282,7 +283,7 @@ struct wasm_module *wasm_module_load_compiled(const uint8_t *bytes, size_t len,
         !read_frame(bytes, len, &header, &layout, err))
         return NULL;
     struct wasm_module *m = module_new(file.module, file.module_len, options, err);
-    if (m && !load_code(m, bytes, &header, &layout, err)) {
+    if (m && !load_code(m, bytes, &header, &layout, options, err)) {
         module_destroy(m);
         return NULL;
     }

@@ -117,4 +117,7 @@ void code_unwind_add(struct code_buffer *code, uint32_t offset, unsigned base, u
 /* The bit of a register that calls preserve. */
 unsigned code_saved(unsigned reg);
 
+/* Where an entry thunk saves rbp, below its own return address. */
+enum { X86_ENTRY_FP = 16 };
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "runtime/helpers.h"
 #include "target/target.h"
+#include "target/x86_64/encode.h"
 
 _Static_assert(offsetof(struct wasm_instance, exec) == 8, "used below");
 _Static_assert(offsetof(struct wasm_instance, exit_stub) == 16, "used below");
@@ -51,3 +52,5 @@ const uintptr_t target_helper_stubs[WASM_HELPER_COUNT] = {
     WASM_HELPERS(X)
 #undef X
 };
+
+const uint32_t target_entry_fp = X86_ENTRY_FP;

@@ -26,7 +26,7 @@ static void trap(struct code_buffer *out, unsigned kind)
 /* In ascending order of their DWARF numbers, as struct code_unwind has them. */
 static const uint8_t entry_saves[] = {RBX, RBP, R12, R13, R14, R15};
 enum { ENTRY_LOCALS = 24, MXCSR = 8, DEFAULT_MXCSR = 0x1f80 };
-const uint32_t target_entry_fp = 16; /* below rbx */
+_Static_assert(X86_ENTRY_FP == 16, "rbp is saved below rbx");
 
 /* For debuggers: from here on the first N of SAVES are pushed, and BELOW bytes below them. */
 static void unwind(struct code_buffer *out, const uint8_t *saves, unsigned n, unsigned base,
