@@ -222,9 +222,7 @@ union vec simd_model(const struct simd_case *t)
     case SIMD_##T##_RELAXED_MIN: FLOATS(U, a->F[i] < b->F[i] ? x : y);                             \
     case SIMD_##T##_RELAXED_MAX: FLOATS(U, a->F[i] > b->F[i] ? x : y);                             \
     case SIMD_##T##_RELAXED_MADD:                                                                  \
-        FLOATS(F, !t->cpu.fma     ? x * y + z                                                      \
-                  : sizeof x == 4 ? (__typeof__(x))fmaf((float)x, (float)y, (float)z)              \
-                                  : (__typeof__(x))fma(x, y, z));                                  \
+        FLOATS(F, x * y + z);                                                                      \
     case SIMD_##T##_RELAXED_NMADD:                                                                 \
         FLOATS(F, z - x * y);
     switch (t->op) {

@@ -80,13 +80,6 @@ static void emit_blend(struct target_compiler *c, uint32_t i)
     x86_byte(c->out, mask << 4);
 }
 
-static void emit_fma(struct target_compiler *c, uint32_t i)
-{
-    const struct mins *m = &c->ins.data[i];
-    unsigned a = reg_use(c, m->a, i), to = reg_use(c, m->dst, i);
-    xmm_rb(c, m, i, m->list, to, a, 0);
-}
-
 static void emit_extract(struct target_compiler *c, uint32_t i)
 {
     const struct mins *m = &c->ins.data[i];
@@ -133,7 +126,6 @@ void emit_simd(struct target_compiler *c, uint32_t i)
     case M_SSE_SHIFT:
     case M_VEX_SHIFT: emit_shift(c, i); break;
     case M_VBLEND: emit_blend(c, i); break;
-    case M_FMA: emit_fma(c, i); break;
     case M_PTEST:
         a = reg_use(c, m->a, i);
         xmm_rb(c, m, i, X86(66, 2, 17), a, 0, 0);

@@ -95,7 +95,6 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
         X(SSE_SHIFT, MODIFY, NONE, NONE)  /* dst shifted by imm; list: opcode, sub: digit */       \
         X(VEX_SHIFT, LATE, REG, NONE)     /* dst = a shifted by imm */                             \
         X(VBLEND, LATE, REG, REG)         /* dst = lanes of b where index is negative, else of a */\
-        X(FMA, MODIFY, REG, MEM)          /* list: opcode; dst += a * b */                         \
         X(PTEST, NONE, REG, MEM)          /* zero: a & b is; carry: ~a & b is */                   \
         X(PEXTR, LATE, REG, NONE)         /* dst gpr = lane sub of a, of size bytes */             \
         X(PEXTR_STORE, NONE, NONE, REG)   /* [mem] = lane sub of b */                              \

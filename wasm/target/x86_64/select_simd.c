@@ -6,8 +6,7 @@
  * What relaxed operations do, within what the specification leaves open:
  *   i8x16.relaxed_swizzle        index with the top bit set: 0; else its low four bits select
  *   relaxed_trunc_*              saturate, NaN becomes 0
- *   relaxed_madd                 rounded once where the CPU has FMA, else twice
- *   relaxed_nmadd                rounded twice: once, the proposal's suite takes for wrong
+ *   relaxed_madd, relaxed_nmadd  rounded twice, on every CPU
  *   relaxed_laneselect           with AVX the top bit of each byte (i8x16, i16x8), of each lane
  *                                (i32x4, i64x2); without as v128.bitselect
  *   relaxed_min, relaxed_max     with a NaN or two zeros the second operand
@@ -373,8 +372,8 @@ static const struct simd_row rows[SIMD_OP_COUNT] = {
     ROW(F32X4_PMAX, swapped, X86(0, 1, 5f), 0, 0),
     ROW(F32X4_RELAXED_MIN, binary, X86(0, 1, 5d), 0, 0),
     ROW(F32X4_RELAXED_MAX, binary, X86(0, 1, 5f), 0, 0),
-    ROW(F32X4_RELAXED_MADD, madd, X86(66, 2, b8), X86(0, 1, 58), 0),
-    ROW(F32X4_RELAXED_NMADD, madd, X86(66, 2, bc), X86(0, 1, 5c), 0),
+    ROW(F32X4_RELAXED_MADD, madd, 0, X86(0, 1, 58), 0),
+    ROW(F32X4_RELAXED_NMADD, madd, 1, X86(0, 1, 5c), 0),
     ROW(F64X2_CEIL, unary, X86(66, 3, 09), 0, 10),
     ROW(F64X2_FLOOR, unary, X86(66, 3, 09), 0, 9),
     ROW(F64X2_TRUNC, unary, X86(66, 3, 09), 0, 11),
@@ -392,8 +391,8 @@ static const struct simd_row rows[SIMD_OP_COUNT] = {
     ROW(F64X2_PMAX, swapped, X86(66, 1, 5f), 0, 0),
     ROW(F64X2_RELAXED_MIN, binary, X86(66, 1, 5d), 0, 0),
     ROW(F64X2_RELAXED_MAX, binary, X86(66, 1, 5f), 0, 0),
-    ROW(F64X2_RELAXED_MADD, madd, X86(66, 2, b8) | X86_W, X86(66, 1, 58), 0),
-    ROW(F64X2_RELAXED_NMADD, madd, X86(66, 2, bc) | X86_W, X86(66, 1, 5c), 0),
+    ROW(F64X2_RELAXED_MADD, madd, 0, X86(66, 1, 58), 0),
+    ROW(F64X2_RELAXED_NMADD, madd, 1, X86(66, 1, 5c), 0),
 
     /* conversions */
     ROW(F32X4_DEMOTE_F64X2_ZERO, unary, X86(66, 1, 5a), 0, 0),

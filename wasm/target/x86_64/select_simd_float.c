@@ -107,21 +107,9 @@ void simd_convert_low_unsigned(struct simd *s)
 
 void simd_madd(struct simd *s)
 {
-    bool subtract = (s->row->op & 0xff) == 0xbc;
+    bool subtract = s->row->op;
     struct target_compiler *c = s->c;
     mreg a = reg_a(s);
-    if (c->cpu.fma && !subtract) {
-        struct operand b = operand_b(s);
-        mreg sum = value_reg(c, s->ins->c);
-        put_move(c, 16, s->to, sum);
-        struct mins *m = put(c, M_FMA);
-        m->size = 16;
-        m->list = s->row->op;
-        m->dst = s->to;
-        m->a = a;
-        apply_operand(m, &b);
-        return;
-    }
     mreg product = vec_op(s, R_NONE, (s->row->op2 & ~0xffu) | 0x59, a, operand_b(s));
     if (subtract)
         vec_op(s, s->to, s->row->op2, value_reg(c, s->ins->c), in_reg(product));
