@@ -50,6 +50,49 @@ READ_ALL = b"".join(get(i) + DROP for i in range(N))
 WIDE = leb(1000) + b"\x7f" * 1000
 COMPLEX = "control flow complexity"
 
+
+
+def of_types(params, results):
+    """A module with one type."""
+    return MAGIC + section(1, leb(1) + b"\x60" + leb(params) + b"\x7f" * params + leb(results)
+                           + b"\x7f" * results)
+
+
+def of(number, count, entry, before=b""):
+    """A module whose section NUMBER has COUNT times ENTRY."""
+    return MAGIC + before + section(number, leb(count) + entry * count)
+
+
+MAGIC = b"\0asm\1\0\0\0"
+TYPE = section(1, b"\1" + EMPTY_TYPE)
+TABLES = section(4, b"\1\x70\0\0")
+
+
+def of_body(size):
+    """A module with a body of SIZE bytes."""
+    body = b"\0" + b"\1" * (size - 2) + b"\x0b"
+    return MAGIC + TYPE + section(3, b"\1\0") + section(10, leb(1) + leb(size) + body)
+
+
+# What stands at a limit is taken, one more is refused with the limit's name.
+AT_LIMITS = [
+    ("parameters", "more than 1000 parameters", lambda n: of_types(n, 0), 1000),
+    ("results", "more than 1000 results", lambda n: of_types(0, n), 1000),
+    ("types", "more than 1000000 types", lambda n: of(1, n, EMPTY_TYPE), 1000000),
+    ("functions imported", "more than 1000000", lambda n: of(2, n, b"\0\0\0\0", TYPE), 1000000),
+    ("globals", "more than 1000000 globals", lambda n: of(6, n, b"\x7f\0\x41\0\x0b"), 1000000),
+    ("memories", "more than 100 memories", lambda n: of(5, n, b"\0\0"), 100),
+    ("tables", "more than 100000 tables", lambda n: of(4, n, b"\x70\0\0"), 100000),
+    ("data segments", "more than 100000 data", lambda n: of(11, n, b"\1\0"), 100000),
+    ("the bytes of a body", "function body over 7654321", of_body, 7654321),
+    ("locals", "too many locals", lambda n: module(b"", n), 50000),
+    ("nesting", "nested deeper than 100000", lambda n: module(BLOCK * (n - 1) + END * (n - 1)),
+     100000),
+    ("br_table's labels", "br_table of more than 65520",
+     lambda n: module(BLOCK + get(0) + b"\x0e" + leb(n) + b"\0" * (n + 1) + END, 1), 65520),
+    ("operands", "operand stack higher", lambda n: module(b"\x41\0" * n + DROP * n), 1000000),
+]
+
 CASES = [
     # With a deadline of 20 ms.
     ("a long chain of blocks against a deadline", module(
@@ -97,6 +140,8 @@ CASES = [
      "catch clauses"),
     ("an operand stack over the limit", module(b"\x41\0" * 1000001), "operand stack higher"),
 ]
+CASES += [(f"{name}: {limit}", make(limit), "ok") for name, _, make, limit in AT_LIMITS]
+CASES += [(f"{name}: {limit + 1}", make(limit + 1), text) for name, text, make, limit in AT_LIMITS]
 
 
 def main():

@@ -66,8 +66,12 @@ void ir_func_drop(struct ir_func *f)
         return;
     const struct ir_module *module = f->module;
     uint32_t index = f->index;
+    uint64_t deadline = f->deadline;
+    bool late = f->late;
     ir_func_free(f);
     ir_func_init(f, module, index);
+    f->deadline = deadline;
+    f->late = late;
 }
 
 void ir_func_free(struct ir_func *f)
@@ -251,4 +255,11 @@ ir_ref ir_switch(struct ir_func *f, ir_block_ref from, ir_ref index, uint32_t su
     if (!f->failed)
         f->ins[ref].a = index;
     return ref;
+}
+
+bool ir_late(struct ir_func *f)
+{
+    if (!f->late && f->deadline && wasm_host_now() > f->deadline)
+        f->late = true;
+    return f->late;
 }

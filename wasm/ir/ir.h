@@ -233,6 +233,9 @@ struct ir_func {
     uint32_t *scratch; /* of ir_analyse() and its like; contents last as long as one call */
     uint32_t scratch_capacity;
     bool failed; /* an allocation failed: everything is a no-op until the caller looks */
+    bool late;   /* ir_late() has said so */
+    uint64_t
+        deadline; /* of the compiler, wasm_host_now() scale; 0: none. Kept by ir_func_reset() */
     /* Stand in for ins and blocks until the first allocation, so that number 0 always exists. */
     struct ir_ins spare_ins;
     struct ir_block spare_block;
@@ -296,6 +299,9 @@ bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_block_ref b);
 bool ir_split_critical_edges(struct ir_func *f);
 /* The same for every critical edge, for moves of registers as well. */
 bool ir_split_edges(struct ir_func *f);
+/* Whether the deadline has passed: asked before every pass and stage, and within those that may be
+ * long. Who gives up for it answers as if memory were short. */
+bool ir_late(struct ir_func *f);
 bool ir_resolve(struct ir_func *f); /* replaces uses of COPY by what they copy, removes them */
 /* Bounds of i32 values as unsigned numbers: never empty. RANGES has ins_count entries, of which
  * those of instructions in reachable blocks are filled (with everything where the type is another).

@@ -35,7 +35,7 @@ bool opt_run(struct ir_func *f, const char *names)
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         if (!all && !listed(names, passes[i].name))
             continue;
-        if (!passes[i].run(f))
+        if (ir_late(f) || !passes[i].run(f))
             return false;
         char why[128];
         if (verify && !ir_verify(f, why, sizeof why)) {

@@ -24,6 +24,12 @@ static bool out_of_memory(struct loader *l)
     return false;
 }
 
+static bool too_late(struct loader *l)
+{
+    error_set(l->err, WASM_ERR_TIMEOUT, 0, "compiling took longer than its deadline");
+    return false;
+}
+
 static bool choose_features(struct loader *l, struct target_features *features)
 {
     const char *wrong;
@@ -53,11 +59,10 @@ static bool compile_functions(struct loader *l)
     ir_func_init(&l->func, &info->ir, 0);
     uint64_t deadline = l->options ? l->options->deadline_ns : 0;
     body_decoder_set_deadline(l->decoder, deadline);
+    l->func.deadline = deadline;
     for (uint32_t i = info->imported_funcs; i < info->func_count; i++) {
-        if (deadline && wasm_host_now() > deadline) {
-            error_set(l->err, WASM_ERR_TIMEOUT, 0, "compiling took longer than its deadline");
-            return false;
-        }
+        if (ir_late(&l->func))
+            return too_late(l);
         if (!decode_body(l->decoder, i, &l->func, l->err))
             return false;
         const char *lacking = target_lacks(&features, &l->func);
@@ -67,7 +72,7 @@ static bool compile_functions(struct loader *l)
         }
         if (!opt_run(&l->func, l->options ? l->options->passes : NULL) ||
             !target_compile(l->compiler, &l->func, &l->code, &m->funcs[i - info->imported_funcs]))
-            return out_of_memory(l);
+            return l->func.late ? too_late(l) : out_of_memory(l);
     }
     return true;
 }

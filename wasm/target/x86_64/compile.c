@@ -161,10 +161,10 @@ bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_bu
     c->failed = false;
     bool good = ir_split_edges(f);
     for (unsigned k = 0; k < sizeof stages / sizeof *stages && good; k++) {
-        good = stages[k](c);
+        good = !ir_late(f) && stages[k](c);
         after[k](c);
     }
-    good = good && emit_function(c, where);
+    good = good && !ir_late(f) && emit_function(c, where);
     after_emission(c);
     return good;
 }

@@ -595,9 +595,11 @@ bool regalloc_run(struct target_compiler *c)
         c->holes[r].count = 0;
     /* Where exceptions arrive all are saved, so that the unwinder need not know which. */
     c->used_regs = c->catches ? SAVED_REGS : 0;
-    uint32_t whole = c->intervals.count; /* parts come behind */
+    uint32_t steps = 0, whole = c->intervals.count; /* parts come behind */
     for (uint32_t next = 1; (next < whole || c->heap.count) && !c->failed;) {
         uint32_t i;
+        if (++steps % 1024 == 0 && ir_late(c->f))
+            return false;
         if (c->heap.count &&
             (next >= whole || at(&s, c->heap.data[0])->start <= at(&s, next)->start))
             i = heap_pop(&s);
