@@ -65,7 +65,6 @@ def of(number, count, entry, before=b""):
 
 MAGIC = b"\0asm\1\0\0\0"
 TYPE = section(1, b"\1" + EMPTY_TYPE)
-TABLES = section(4, b"\1\x70\0\0")
 
 
 def of_body(size):
