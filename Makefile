@@ -2,7 +2,9 @@
 BUILD := build
 export QUINCE_BUILD := $(CURDIR)/$(BUILD)
 
-.PHONY: all setup demo test test-spec bench clean distclean format check-format help
+MINUTES ?= 10
+
+.PHONY: all setup demo test test-spec bench fuzz clean distclean format check-format help
 .DEFAULT_GOAL := all
 
 all: setup  ## build everything (sets up first; a no-op when that is done)
@@ -23,6 +25,9 @@ test-spec: all  ## the official WebAssembly suite: host, sanitized, ahead of tim
 
 bench: all  ## measure against peers (make bench ONLY=boot,size,http for a part)
 	@python3 bench/run.py $(if $(ONLY),--only $(ONLY))
+
+fuzz: all  ## look for what two engines do differently, and for crashes (make fuzz MINUTES=n)
+	@python3 tests/fuzz/run.py --minutes $(MINUTES)
 
 format:  ## put every C file into the repository's style
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i

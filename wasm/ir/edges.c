@@ -20,6 +20,12 @@ static ir_block_ref edge_block(struct ir_func *f, ir_block_ref from, ir_block_re
     return edge;
 }
 
+/* Edges to B, from blocks that lead elsewhere too, need a block of their own. */
+static bool wants_split(const struct ir_func *f, ir_block_ref b, bool all)
+{
+    return has_phi(f, b) || (all && f->blocks[b].pred_count > 1);
+}
+
 static bool split_edges(struct ir_func *f, bool all)
 {
     /* slot_of[to]: position of the block under work in to's predecessors. Filled from the targets'
@@ -28,7 +34,7 @@ static bool split_edges(struct ir_func *f, bool all)
     uint32_t blocks = f->block_count;
     uint64_t records = 0;
     for (ir_block_ref b = 0; b < blocks; b++)
-        if (f->blocks[b].pred_count > 1 && (all || has_phi(f, b)))
+        if (wants_split(f, b, all))
             records += f->blocks[b].pred_count;
     if (!records)
         return !f->failed && ir_analyse(f);
@@ -42,7 +48,7 @@ static bool split_edges(struct ir_func *f, bool all)
         head[b] = edge_to[b] = IR_NONE;
     uint32_t used = 0;
     for (ir_block_ref b = 0; b < blocks; b++) {
-        if (f->blocks[b].pred_count < 2 || !(all || has_phi(f, b)))
+        if (!wants_split(f, b, all))
             continue;
         for (uint32_t slot = 0; slot < f->blocks[b].pred_count; slot++) {
             ir_block_ref from = f->pool[f->blocks[b].preds + slot];

@@ -41,6 +41,21 @@ static ir_block_ref decided(const struct ir_func *f, ir_block_ref b)
     return n == 1 ? succs[0] : IR_NONE;
 }
 
+/* Phis with one operand are that operand. */
+static void drop_single_phis(struct ir_func *f)
+{
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        const struct ir_block *b = &f->blocks[f->order[i]];
+        if (b->pred_count != 1)
+            continue;
+        for (ir_ref r = b->first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
+            f->ins[r].op = IR_COPY;
+            f->ins[r].a = f->pool[f->ins[r].list];
+            f->ins[r].b = f->ins[r].c = 0;
+        }
+    }
+}
+
 bool opt_branch(struct ir_func *f)
 {
     bool changed = false;
@@ -60,5 +75,10 @@ bool opt_branch(struct ir_func *f)
         end->a = end->b = end->c = 0;
         changed = true;
     }
-    return !changed || ir_analyse(f);
+    if (!changed)
+        return true;
+    if (!ir_analyse(f))
+        return false;
+    drop_single_phis(f);
+    return ir_resolve(f);
 }
