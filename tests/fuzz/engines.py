@@ -19,6 +19,7 @@ OURS = [r"reject limit ", r"reject unsupported ",
         r"atomic alignment must be natural"]  # V8 takes smaller ones, against the proposal
 THEIRS = [
     (r"enable with --experimental|experimental-wasm", "an experimental feature of V8"),
+    (r"Invalid opcode 0x(a|0a|1f)\b|invalid value type (0x69|'exn)", "the exceptions of WebAssembly 3.0"),
     (r"maximum|exceeds|limit|larger than|too (large|many|big)|out of memory", "a limit of V8"),
     (r"(?i)multi-?memory|memory index|multiple memories|memory count|at most one memory|"
      r"more than one memory", "no multiple memories in V8"),
