@@ -71,10 +71,11 @@ static void unsigned_32(struct ir_func *f, ir_ref r, uint32_t k)
     bool rem = f->ins[r].op == IR_REM_U;
     unsigned n = 32 - (unsigned)__builtin_clz(k - 1);          /* ceil(log2 k) */
     uint64_t magic = ((((uint64_t)1 << n) - k) << 32) / k + 1; /* below 2^32, plus 2^32 */
-    ir_ref wide = convert(f, r, IR_ZEXT, IR_I64, x), q;
-    /* A magic number that is even needs no extra bit. */
     uint64_t full = magic + ((uint64_t)1 << 32);
-    if (!(full & 1)) {
+    ir_ref wide = n < 32 ? convert(f, r, IR_ZEXT, IR_I64, x) : 0, q;
+    if (n == 32) { /* k above 2^31: it goes once or not at all */
+        q = fold_binary(f, r, IR_GE_U, IR_I32, x, fold_const(f, r, IR_I32, k));
+    } else if (!(full & 1)) { /* an even magic number needs no extra bit */
         ir_ref p = fold_binary(f, r, IR_MUL, IR_I64, wide, fold_const(f, r, IR_I64, full >> 1));
         q = convert(f, r, IR_WRAP, IR_I32, shift(f, r, IR_SHR_U, p, 31 + n));
     } else if (fold_limit(f, x) <= INT32_MAX) {
