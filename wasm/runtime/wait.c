@@ -48,6 +48,10 @@ static uint32_t wait(struct wasm_instance *instance, uint64_t address, uint64_t 
     struct wasm_deadline armed = wasm_host_deadline((struct wasm_deadline){0, NULL});
     wasm_host_deadline(armed);
     uint64_t now = wasm_host_now(), until = UINT64_MAX;
+    /* Arming it again makes a timer that is late fire in here each time: a loop of waits that come
+     * back at once would never be met elsewhere. */
+    if (armed.at && now >= armed.at)
+        wasm_trap(instance, WASM_TRAP_TIMEOUT);
     if (timeout >= 0 && __builtin_add_overflow(now, (uint64_t)timeout, &until))
         until = UINT64_MAX;
     uint64_t wake = armed.at && armed.at < until ? armed.at : until;
