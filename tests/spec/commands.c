@@ -155,22 +155,31 @@ static bool resolve(void *context, const struct wasm_import *import, struct wasm
 
 /* Modules */
 
+uint8_t *spec_read(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t *data = NULL;
+    if (!f)
+        return NULL;
+    long end = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
+    if (end >= 0) {
+        rewind(f);
+        data = malloc((size_t)end + 1);
+        size_t got = data ? fread(data, 1, (size_t)end, f) : 0;
+        if (data)
+            data[got] = '\0';
+        if (size)
+            *size = got;
+    }
+    fclose(f);
+    return data;
+}
+
 static uint8_t *read_module(struct script *s, const char *file, size_t *size)
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/%s", s->directory, file);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return NULL;
-    uint8_t *data = NULL;
-    if (!fseek(f, 0, SEEK_END)) {
-        long end = ftell(f);
-        rewind(f);
-        data = malloc((size_t)end + 1);
-        *size = data ? fread(data, 1, (size_t)end, f) : 0;
-    }
-    fclose(f);
-    return data;
+    return spec_read(path, size);
 }
 
 bool spec_through_files;

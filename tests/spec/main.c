@@ -124,23 +124,6 @@ static int spawn_wait(char *const argv[], const char *log)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static char *read_text(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    char *text = NULL;
-    if (!f)
-        return NULL;
-    if (!fseek(f, 0, SEEK_END)) {
-        long size = ftell(f);
-        rewind(f);
-        text = malloc((size_t)size + 1);
-        if (text)
-            text[fread(text, 1, (size_t)size, f)] = '\0';
-    }
-    fclose(f);
-    return text;
-}
-
 static void remove_folder(const char *path)
 {
     DIR *d = opendir(path);
@@ -197,7 +180,7 @@ static bool list_file(const char *name, uint32_t features, const char *folder, u
     char json_path[PATH_MAX + 16];
     struct spec_exclusion lines[MAX_EXCLUSIONS];
     snprintf(json_path, sizeof(json_path), "%s/" SCRIPT, folder);
-    char *text = read_text(json_path);
+    char *text = (char *)spec_read(json_path, NULL);
     FILE *json = text ? fopen(json_path, "wb") : NULL;
     bool ok = json;
     if (ok) {
@@ -222,7 +205,7 @@ static void run_file(const char *name, uint32_t features, const char *folder, in
     struct spec_exclusion lines[MAX_EXCLUSIONS];
     alarm(FILE_SECONDS);
     snprintf(json_path, sizeof(json_path), "%s/" SCRIPT, folder);
-    char *text = read_text(json_path);
+    char *text = (char *)spec_read(json_path, NULL);
     if (text)
         mark_zeros(text);
     cJSON *document = text ? cJSON_Parse(text) : NULL;

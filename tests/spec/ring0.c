@@ -10,23 +10,6 @@
 
 #define ROOT "/suite"
 
-static char *read_text(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    char *text = NULL;
-    if (!f)
-        return NULL;
-    if (!fseek(f, 0, SEEK_END)) {
-        long size = ftell(f);
-        rewind(f);
-        text = malloc((size_t)size + 1);
-        if (text)
-            text[fread(text, 1, (size_t)size, f)] = '\0';
-    }
-    fclose(f);
-    return text;
-}
-
 /* One line of the list: number, features, name, lines that are not to be executed. */
 static bool run_line(char *line, struct spec_counts *total)
 {
@@ -41,7 +24,7 @@ static bool run_line(char *line, struct spec_counts *total)
         excluded[excluded_count++] = (struct spec_exclusion){.line = atoi(at)};
     snprintf(folder, sizeof(folder), ROOT "/%s", number);
     snprintf(path, sizeof(path), "%s/script.json", folder);
-    char *text = read_text(path);
+    char *text = (char *)spec_read(path, NULL);
     cJSON *document = text ? cJSON_Parse(text) : NULL;
     struct spec_counts counts = {0};
     struct wasm_load_options load = {.without = (uint32_t)strtoul(features, NULL, 0)};
@@ -71,7 +54,7 @@ int main(void)
         printf("Bail out! mounting the suite: %s\n", strerror(errno));
         return 1;
     }
-    char *list = read_text(ROOT "/list"), *next;
+    char *list = (char *)spec_read(ROOT "/list", NULL), *next;
     for (char *line = list ? strtok_r(list, "\n", &next) : NULL; line;
          line = strtok_r(NULL, "\n", &next), files++)
         ok &= run_line(line, &total);

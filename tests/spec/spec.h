@@ -17,6 +17,9 @@ struct spec_counts {
     unsigned early;    /* of the passed: malformed modules rejected as invalid */
 };
 
+/* A whole file, a zero behind it; free() it. SIZE may be NULL. NULL: errno says why. */
+uint8_t *spec_read(const char *path, size_t *size);
+
 /* Save every module as a .qwo file and run what loading that gives. */
 extern bool spec_through_files;
 

@@ -10,25 +10,6 @@ void info_declare(struct module_info *info, uint32_t func)
         info->declared[func / 8] |= (uint8_t)(1u << func % 8);
 }
 
-enum {
-    OP_END = 0x0b,
-    OP_GLOBAL_GET = 0x23,
-    OP_I32_CONST = 0x41,
-    OP_I64_CONST,
-    OP_F32_CONST,
-    OP_F64_CONST,
-    OP_I32_ADD = 0x6a,
-    OP_I32_SUB,
-    OP_I32_MUL,
-    OP_I64_ADD = 0x7c,
-    OP_I64_SUB,
-    OP_I64_MUL,
-    OP_REF_NULL = 0xd0,
-    OP_REF_FUNC = 0xd2,
-    OP_SIMD = 0xfd,
-    SIMD_V128_CONST = 12
-};
-
 /* One instruction's value; false also when it is none that is constant. */
 static bool read_constant(struct module_decoder *d, uint8_t opcode, uint32_t offset,
                           struct module_init *init)

@@ -9,6 +9,26 @@
 struct module_func_body {
     uint32_t start, end; /* byte range of locals and code in the module */
 };
+/* What a constant expression is made of: opcodes, and one number after the vector prefix. */
+enum {
+    OP_END = 0x0b,
+    OP_GLOBAL_GET = 0x23,
+    OP_I32_CONST = 0x41,
+    OP_I64_CONST,
+    OP_F32_CONST,
+    OP_F64_CONST,
+    OP_I32_ADD = 0x6a,
+    OP_I32_SUB,
+    OP_I32_MUL,
+    OP_I64_ADD = 0x7c,
+    OP_I64_SUB,
+    OP_I64_MUL,
+    OP_REF_NULL = 0xd0,
+    OP_REF_FUNC = 0xd2,
+    OP_SIMD = 0xfd,
+    SIMD_V128_CONST = 12
+};
+
 /* A constant expression after validation. */
 enum init_kind { INIT_CONST, INIT_GLOBAL, INIT_REF_FUNC, INIT_REF_NULL, INIT_EXPR };
 struct module_init {

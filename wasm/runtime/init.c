@@ -1,4 +1,5 @@
 /* Constant expressions: the values that globals and segment items start from. */
+#include "limits.h"
 #include "runtime/instance.h"
 
 #include <string.h>
@@ -26,32 +27,11 @@ static void *func_reference(struct instance *instance, uint32_t index)
     return index < imported ? instance->abi.imports[index] : &instance->abi.funcs[index - imported];
 }
 
-enum {
-    OP_GLOBAL_GET = 0x23,
-    OP_I32_CONST = 0x41,
-    OP_I64_CONST,
-    OP_F32_CONST,
-    OP_F64_CONST,
-    OP_I32_ADD = 0x6a,
-    OP_I32_SUB,
-    OP_I32_MUL,
-    OP_I64_ADD = 0x7c,
-    OP_I64_SUB,
-    OP_I64_MUL,
-    OP_REF_NULL = 0xd0,
-    OP_REF_FUNC = 0xd2,
-    OP_SIMD = 0xfd,
-    OP_END = 0x0b
-};
-
-/* An extended constant expression. Its operand stack is as deep as its nesting; validation admits
- * any, so the stack is kept within the expression's own length and depth EVAL_DEPTH. */
-enum { EVAL_DEPTH = 64 };
-
+/* An extended constant expression, validated: its operand stack has the depth that admits. */
 static union wasm_value eval_expression(struct instance *instance, const uint8_t *p,
                                         const uint8_t *end)
 {
-    union wasm_value stack[EVAL_DEPTH];
+    union wasm_value stack[WASM_MAX_CONST_DEPTH];
     uint32_t depth = 0;
     memset(stack, 0, sizeof(stack));
     while (p < end && *p != OP_END) {
@@ -71,7 +51,7 @@ static union wasm_value eval_expression(struct instance *instance, const uint8_t
             depth--;
             continue;
         }
-        if (depth == EVAL_DEPTH)
+        if (depth == WASM_MAX_CONST_DEPTH)
             break;
         union wasm_value *v = &stack[depth++];
         memset(v, 0, sizeof(*v));
