@@ -4,7 +4,7 @@
 QUINCE_MANIFEST("name=clock\n"
                 "need=timer,clock,log,random\n"
                 "map=ticks counter key=5 max=4\n"
-                "memory=128K\n");
+                "memory=128K budget=100ms\n");
 
 static uint32_t ticks;
 

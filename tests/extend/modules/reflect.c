@@ -5,7 +5,7 @@
 QUINCE_MANIFEST("name=reflect\n"
                 "hook=net.rx snap=64\n"
                 "need=packet.write\n"
-                "memory=128K\n");
+                "memory=128K budget=100ms\n");
 QUINCE_PACKET_BUFFER(64);
 
 enum { TAIL = 4 };
