@@ -2,7 +2,7 @@
  * answers each with one line, "ok FUNCTIONS BYTES", "KIND OFFSET MESSAGE", or "broken MESSAGE" when
  * the function built violates an invariant of the intermediate representation. With a PATH argument
  * checks that file; --print shows its functions, --time N decodes it N times, --deadline N gives it
- * N milliseconds. */
+ * N milliseconds, --max-size N takes no more than N bytes, --without N leaves out features. */
 #include "decode/decode.h"
 #include "host.h"
 
@@ -105,6 +105,8 @@ int main(int argc, char **argv)
             times = strtol(argv[++i], NULL, 10), flags |= NO_VERIFY;
         else if (strcmp(argv[i], "--deadline") == 0 && i + 1 < argc)
             deadline_ms = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--max-size") == 0 && i + 1 < argc)
+            options.max_module_size = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--without") == 0 && i + 1 < argc)
             options.without = (uint32_t)strtoul(argv[++i], NULL, 0);
         else

@@ -8,23 +8,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from wasm_binary import HEADER, section, sized  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-def leb(n):
-    out = bytearray()
-    while n >= 0x80:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def section(number, body):
-    return bytes([number]) + leb(len(body)) + body
-
-
-HEADER = b"\0asm\1\0\0\0"
 TYPES = section(1, b"\1\x60\0\0")
 
 
@@ -40,7 +28,7 @@ def in_params(bytes_):
 def in_code(bytes_):
     body = b"\0" + bytes_ + b"\x0b"
     return (HEADER + TYPES + section(3, b"\1\0") + section(5, b"\1\0\1")
-            + section(10, b"\1" + leb(len(body)) + body))
+            + section(10, b"\1" + sized(body)))
 
 
 def in_block_type(bytes_):
@@ -49,7 +37,7 @@ def in_block_type(bytes_):
 
 def in_locals(bytes_):
     body = b"\1\1" + bytes_ + b"\x0b"
-    return HEADER + TYPES + section(3, b"\1\0") + section(10, b"\1" + leb(len(body)) + body)
+    return HEADER + TYPES + section(3, b"\1\0") + section(10, b"\1" + sized(body))
 
 
 def in_ref_null(bytes_):
@@ -62,6 +50,15 @@ def in_global_init(bytes_):
 
 def in_global_null(bytes_):
     return in_global_init(b"\xd0" + bytes_)
+
+
+def in_exn_init(bytes_):
+    return HEADER + section(6, b"\1\x69\0\xd0" + bytes_ + b"\x0b")
+
+
+def in_vectors(bytes_):
+    """After two vectors."""
+    return in_code((b"\xfd\x0c" + b"\0" * 16) * 2 + bytes_ + b"\x1a")
 
 
 def in_table(bytes_):
@@ -144,6 +141,16 @@ UNKNOWN = [
     ("limits of a memory", in_memory, b"\x10"),
     ("a version", in_header, b"\2\0\0\0"),
 ]
+# Features that a load can leave out (wasm_load_options.without), by their bit in enum wasm_feature; the
+# same bytes are taken when it does not.
+LEFT_OUT = [
+    (32, "exnref as a parameter", in_params, b"\x69"),
+    (32, "exnref as a local", in_locals, b"\x69"),
+    (32, "ref.null exn", in_ref_null, b"\x69"),
+    (32, "ref.null exn in a constant expression", in_exn_init, b"\x69"),
+    (1, "return_call", in_code, b"\x12\0"),
+    (64, "i8x16.relaxed_swizzle", in_vectors, b"\xfd\x80\2"),
+]
 
 
 def offset_of(build, bytes_):
@@ -173,10 +180,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "module.wasm")
 
-        def answer(build, bytes_):
+        def answer(build, bytes_, *options):
             with open(path, "wb") as f:
                 f.write(build(bytes_))
-            run = subprocess.run([checker, path], capture_output=True, text=True, timeout=60)
+            run = subprocess.run([checker, path, *options], capture_output=True, text=True, timeout=60)
             return run.stdout.strip() or run.stderr[:500]
 
         for feature, what, build, bytes_ in CASES:
@@ -187,6 +194,10 @@ def main():
             got = answer(build, bytes_)
             wanted = f"malformed {offset_of(build, bytes_)} "
             check(got.startswith(wanted), f"unknown: {what}", f"not {wanted!r}: {got}")
+        for bit, what, build, bytes_ in LEFT_OUT:
+            got, without = answer(build, bytes_), answer(build, bytes_, "--without", str(bit))
+            check(got.startswith("ok "), f"there unless left out: {what}", got)
+            check(without.startswith("malformed "), f"left out: {what}", without)
     listed, tested = documented(), {case[0] for case in CASES}
     check(listed == tested, "docs/engine.md lists these features",
           f"only there: {listed - tested}, only here: {tested - listed}")

@@ -4,6 +4,11 @@ types, imports, exports and the instructions of function bodies."""
 import pathlib
 import re
 import struct
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from wasm_binary import HEADER, s, section, sized, u, vector  # noqa: E402
 
 I32, I64, F32, F64, V128, FUNCREF, EXTERNREF, EXNREF = 0x7F, 0x7E, 0x7D, 0x7C, 0x7B, 0x70, 0x6F, 0x69
 TYPE_NAMES = {I32: "i32", I64: "i64", F32: "f32", F64: "f64", V128: "v128", FUNCREF: "funcref",
@@ -16,25 +21,6 @@ ORDER = [TYPE, IMPORT, FUNCTION, TABLE, MEMORY, TAG, GLOBAL, EXPORT, START, ELEM
 
 class Bad(Exception):
     """What cannot be taken apart; it is left to the engines to refuse it."""
-
-
-def u(n):
-    out = bytearray()
-    while n >= 0x80:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def s(n):
-    out = bytearray()
-    while True:
-        byte = n & 0x7F
-        n >>= 7
-        if (n == 0 and not byte & 0x40) or (n == -1 and byte & 0x40):
-            return bytes(out + bytes([byte]))
-        out.append(byte | 0x80)
 
 
 class Reader:
@@ -151,7 +137,7 @@ def instructions(code):
 
 class Module:
     def __init__(self, data):
-        if data[:8] != b"\0asm\1\0\0\0":
+        if data[:8] != HEADER:
             raise Bad("magic")
         self.sections = []  # [id, contents]
         r = Reader(data, 8)
@@ -280,8 +266,8 @@ class Module:
 
     def bytes(self):
         if self.bodies:
-            self._put(CODE, u(len(self.bodies)) + b"".join(u(len(b)) + b for b in self.bodies))
-        return b"\0asm\1\0\0\0" + b"".join(bytes([n]) + u(len(c)) + c for n, c in self.sections)
+            self._put(CODE, vector([sized(b) for b in self.bodies]))
+        return HEADER + b"".join(section(n, c) for n, c in self.sections)
 
     def expose(self, most=100):
         """Exports what is inside, so that it can be called and compared: functions, memories and

@@ -8,6 +8,10 @@ import re
 import struct
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from wasm_binary import HEADER, s, sized, u, vector  # noqa: E402
+
 TOKEN = re.compile(r'\s+|;;[^\n]*|\(;.*?;\)|(\()|(\))|("(?:[^"\\]|\\.)*")|([^\s()";]+)', re.S)
 
 
@@ -51,33 +55,6 @@ def parse(source):
     if len(stack) != 1:
         raise SyntaxError(f"the parenthesis of line {stack[-1].line} is open at the end")
     return root
-
-
-def leb(n):
-    out = bytearray()
-    while n >= 0x80:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def sleb(n):
-    out = bytearray()
-    while True:
-        byte, n = n & 0x7F, n >> 7
-        if n == (-1 if byte & 0x40 else 0):
-            out.append(byte)
-            return bytes(out)
-        out.append(byte | 0x80)
-
-
-def vector(items):
-    return leb(len(items)) + b"".join(items)
-
-
-def text(bytes_):
-    return leb(len(bytes_)) + bytes_
 
 
 def integer(word, bits):
@@ -178,16 +155,16 @@ class Module:
     def describe(self, kind, rest):
         """The type of an import or definition; what is left of REST is its initial value or body."""
         if kind == "func":
-            return leb(self.signature(rest)[0])
+            return u(self.signature(rest)[0])
         if kind == "tag":
-            return b"\0" + leb(self.signature(rest)[0])
+            return b"\0" + u(self.signature(rest)[0])
         if kind == "global":
             type_ = rest.pop(0)
             mutable = isinstance(type_, Node)
             return bytes([TYPES[type_[1] if mutable else type_], mutable])
         limits = []
         while rest and not isinstance(rest[0], Node) and rest[0].isdigit():
-            limits.append(leb(int(rest.pop(0))))
+            limits.append(u(int(rest.pop(0))))
         limits = bytes([len(limits) - 1]) + b"".join(limits)
         return bytes([TYPES[rest.pop(0)]]) + limits if kind == "table" else limits
 
@@ -202,13 +179,13 @@ class Module:
             runs += [b"\1" + bytes([TYPES[w]]) for w in words]
             count += len(words)
         code = Code(self, names).encode(rest)
-        return index, text(vector(runs) + code + b"\x0b")
+        return index, sized(vector(runs) + code + b"\x0b")
 
     def encode(self):
         def section(number, items):
-            return bytes([number]) + text(vector(items)) if items else b""
+            return bytes([number]) + sized(vector(items)) if items else b""
 
-        imports = [text(m) + text(n) + bytes([KINDS[kind]]) + self.describe(kind, list(rest))
+        imports = [sized(m) + sized(n) + bytes([KINDS[kind]]) + self.describe(kind, list(rest))
                    for m, n, kind, rest in self.imports]
         bodies = [self.body(list(rest)) for rest in self.own["func"]]
         described = {kind: [] for kind in KINDS}
@@ -219,18 +196,18 @@ class Module:
                 if kind == "global":
                     entry += Code(self, {}).encode(rest) + b"\x0b"
                 described[kind].append(entry)
-        exports = [text(name) + bytes([KINDS[kind]]) + leb(self.index(kind, word))
+        exports = [sized(name) + bytes([KINDS[kind]]) + u(self.index(kind, word))
                    for name, kind, word in self.exports]
         elems = []
         for words in self.elems:
             if words[0] == "declare":
-                elems.append(b"\3\0" + vector([leb(self.index("func", w)) for w in words[2:]]))
+                elems.append(b"\3\0" + vector([u(self.index("func", w)) for w in words[2:]]))
             else:
                 elems.append(b"\0" + Code(self, {}).encode([words[0]]) + b"\x0b"
-                             + vector([leb(self.index("func", w)) for w in words[2:]]))
-        start = b"\x08" + text(leb(self.index("func", self.start))) if self.start else b""
-        return (b"\0asm\1\0\0\0" + section(1, self.types) + section(2, imports)
-                + section(3, [leb(index) for index, _ in bodies]) + section(4, described["table"])
+                             + vector([u(self.index("func", w)) for w in words[2:]]))
+        start = b"\x08" + sized(u(self.index("func", self.start))) if self.start else b""
+        return (HEADER + section(1, self.types) + section(2, imports)
+                + section(3, [u(index) for index, _ in bodies]) + section(4, described["table"])
                 + section(5, described["memory"]) + section(13, described["tag"])
                 + section(6, described["global"]) + section(7, exports) + start
                 + section(9, elems) + section(10, [body for _, body in bodies]))
@@ -313,14 +290,14 @@ class Code:
         if not parts["param"] and len(parts["result"]) <= 1:
             self.out += (parts["result"] or [b"\x40"])[0]
         else:
-            self.out += sleb(type_)
+            self.out += s(type_)
         if name == "try_table":
             clauses = []
             while items and isinstance(items[0], Node) and items[0][0] in CLAUSES:
                 clause = items.pop(0)
                 words = clause[1:]
-                tag = leb(self.index("tag", words.pop(0))) if CLAUSES[clause[0]] < 2 else b""
-                clauses.append(bytes([CLAUSES[clause[0]]]) + tag + leb(self.index("label", words[0])))
+                tag = u(self.index("tag", words.pop(0))) if CLAUSES[clause[0]] < 2 else b""
+                clauses.append(bytes([CLAUSES[clause[0]]]) + tag + u(self.index("label", words[0])))
             self.out += vector(clauses)
         self.labels.append(label)
 
@@ -336,12 +313,12 @@ class Code:
                 self.labels = self.labels[:-1] if name == "end" else self.labels
             self.out.append(code)
             for space in spaces:
-                self.out += leb(self.index(space, items.pop(0)))
+                self.out += u(self.index(space, items.pop(0)))
         elif name in AFTER_FC:
-            self.out += b"\xfc" + leb(AFTER_FC[name]) + leb(self.index("table", items.pop(0)))
+            self.out += b"\xfc" + u(AFTER_FC[name]) + u(self.index("table", items.pop(0)))
         elif name in ("call_indirect", "return_call_indirect"):
             type_, _ = self.module.signature(items)
-            self.out += bytes([0x11 if name == "call_indirect" else 0x13]) + leb(type_) + b"\0"
+            self.out += bytes([0x11 if name == "call_indirect" else 0x13]) + u(type_) + b"\0"
         elif name == "ref.null":
             self.out += bytes([0xD0, HEAP_TYPES[items.pop(0)]])
         elif name == "v128.const":
@@ -356,9 +333,9 @@ class Code:
     @staticmethod
     def number(type_, word):
         if type_ == "i32":
-            return b"\x41" + sleb(integer(word, 32))
+            return b"\x41" + s(integer(word, 32))
         if type_ == "i64":
-            return b"\x42" + sleb(integer(word, 64))
+            return b"\x42" + s(integer(word, 64))
         return b"\x43" + struct.pack("<f", float(word)) if type_ == "f32" else (
             b"\x44" + struct.pack("<d", float(word)))
 

@@ -390,7 +390,8 @@ bool decode_body(struct body_decoder *d, uint32_t index, struct ir_func *f, stru
                            .p = info->bytes + body->start,
                            .end = info->bytes + body->end,
                            .end_message = "unexpected end of section or function",
-                           .err = err};
+                           .err = err,
+                           .without = info->without};
     d->f = f;
     d->op = NULL;
     d->offset = body->start;

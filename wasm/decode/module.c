@@ -299,7 +299,8 @@ bool decode_module(const uint8_t *bytes, size_t size, const struct wasm_load_opt
               .p = info->bytes,
               .end = info->bytes + info->size,
               .end_message = "unexpected end",
-              .err = err},
+              .err = err,
+              .without = info->without},
         .info = info,
     };
     size_t max_size =

@@ -9,6 +9,7 @@ struct reader {
     const uint8_t *base, *p, *end; /* base: offset 0 of the module */
     const char *end_message;       /* what running into END is called here */
     struct wasm_error *err;
+    uint32_t without; /* enum wasm_feature: what is not to be understood */
 };
 
 /* Records an error at byte offset OFFSET and stops the reader. The first error stays. */

@@ -37,12 +37,17 @@ enum ir_type ir_type_of(uint8_t wasm_type)
     }
 }
 
+static bool is_left_out(const struct reader *r, uint8_t type)
+{
+    return type == WASM_EXNREF && r->without & WASM_FEATURE_EXCEPTIONS;
+}
+
 bool read_value_type(struct reader *r, uint8_t *type)
 {
     uint32_t offset = reader_offset(r);
     if (!read_u8(r, type))
         return false;
-    if (ir_type_of(*type) != IR_VOID)
+    if (ir_type_of(*type) != IR_VOID && !is_left_out(r, *type))
         return true;
     return refuse_type(r, offset, IN_VALUE_TYPE, *type, "malformed value type");
 }
@@ -52,7 +57,8 @@ static bool read_reference(struct reader *r, enum encoding_place place, uint8_t 
     uint32_t offset = reader_offset(r);
     if (!read_u8(r, type))
         return false;
-    return is_reference(*type) || refuse_type(r, offset, place, *type, "malformed reference type");
+    return (is_reference(*type) && !is_left_out(r, *type)) ||
+           refuse_type(r, offset, place, *type, "malformed reference type");
 }
 
 bool read_reference_type(struct reader *r, uint8_t *type)
