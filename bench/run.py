@@ -15,6 +15,7 @@ GROUPS = {
     "boot": ("boot", "time to the first line of hello; least memory"),
     "size": ("size", "stripped images"),
     "compute": ("compute", "programs under Quince, V8, Wasmtime, wasm2c and gcc"),
+    "kernel-compute": ("kernel_compute", "the same programs in ring 0 and in a Linux guest"),
     "http": ("serve", "requests per second, with and without extensions"),
 }
 

@@ -1,6 +1,7 @@
 /* The Linux peer's init: a static program that is all of user space. Prints the line that ends the
  * boot measurement; with "serve" on the kernel's command line it loads the modules the initramfs
- * lists, brings the network up and becomes the HTTP server.  */
+ * lists, brings the network up and becomes the HTTP server; with "compute" it runs what /commands
+ * holds, a command a line, and switches off. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void load_modules(void)
@@ -74,6 +76,32 @@ static void network_up(void)
     close(sock);
 }
 
+/* Each command's line is printed before what it prints. */
+static void run_commands(void)
+{
+    FILE *list = fopen("/commands", "r");
+    char line[256];
+    while (list && fgets(line, sizeof line, list)) {
+        char *args[16], *rest = line;
+        int count = 0;
+        line[strcspn(line, "\n")] = 0;
+        dprintf(1, "== %s\n", line);
+        while (count < 15 && (args[count] = strtok_r(rest, " ", &rest)))
+            count++;
+        args[count] = NULL;
+        pid_t child = fork();
+        if (child == 0) {
+            execv(args[0], args);
+            perror(args[0]);
+            _exit(127);
+        }
+        int status = 0;
+        if (child < 0 || waitpid(child, &status, 0) < 0 || status)
+            dprintf(1, "failed: status 0x%x\n", (unsigned)status);
+    }
+    dprintf(1, "== done\n");
+}
+
 int main(int argc, char **argv)
 {
     /* The kernel opens no console for us without a /dev/console in the initramfs. */
@@ -87,6 +115,8 @@ int main(int argc, char **argv)
         char *args[] = {"/httpd", NULL};
         execv(args[0], args);
         perror(args[0]);
+    } else if (argc > 1 && strcmp(argv[1], "compute") == 0) {
+        run_commands();
     } else {
         (void)!write(1, "hello from Linux\n", 17);
     }

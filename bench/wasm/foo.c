@@ -1,7 +1,9 @@
 /* foo.wat for the native compiler, which is kept from seeing that the call does nothing. */
 #include "bench.h"
 
-__attribute__((noipa)) static void foo(void) {}
+__attribute__((noipa)) static void foo(void)
+{
+}
 
 EXPORT
 {

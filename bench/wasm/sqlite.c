@@ -1,6 +1,6 @@
 /* SQLite, as the amalgamation made from its Debian source, on a script of tables, indexes, joins,
- * aggregates and texts in memory. It stands alone: no file system, and its heap is an array, so that
- * every engine and the native build do the same work and need no imports. */
+ * aggregates and texts in memory. It stands alone: no file system, and its heap is an array, so
+ * that every engine and the native build do the same work and need no imports. */
 #include "bench.h"
 
 #define SQLITE_OS_OTHER               1
@@ -22,7 +22,8 @@
 
 static const char *const script[] = {
     "CREATE TABLE host(id INTEGER PRIMARY KEY, name TEXT, net INTEGER)",
-    "CREATE TABLE flow(id INTEGER PRIMARY KEY, host INTEGER, port INTEGER, bytes INTEGER, note TEXT)",
+    "CREATE TABLE flow(id INTEGER PRIMARY KEY, host INTEGER, port INTEGER, bytes INTEGER, note "
+    "TEXT)",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)"
     " INSERT INTO host SELECT i, 'host-' || (i * 7919 % 1000), i % 16 FROM n",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
@@ -34,14 +35,19 @@ static const char *const script[] = {
     " GROUP BY net ORDER BY 3 DESC",
     "SELECT name, (SELECT count(*) FROM flow WHERE flow.host = host.id AND port < 128) AS c"
     " FROM host WHERE c > 1 ORDER BY c DESC, name LIMIT 20",
-    "UPDATE flow SET bytes = bytes + port, note = upper(note) || port WHERE port BETWEEN 100 AND 400",
-    "SELECT count(*), sum(length(note)), min(note) FROM flow WHERE note LIKE '%CDE%' OR note GLOB '*gh*'",
-    "SELECT port / 64, group_concat(id % 10, '') FROM (SELECT * FROM flow ORDER BY bytes, id LIMIT 500)"
+    "UPDATE flow SET bytes = bytes + port, note = upper(note) || port WHERE port BETWEEN 100 AND "
+    "400",
+    "SELECT count(*), sum(length(note)), min(note) FROM flow WHERE note LIKE '%CDE%' OR note GLOB "
+    "'*gh*'",
+    "SELECT port / 64, group_concat(id % 10, '') FROM (SELECT * FROM flow ORDER BY bytes, id LIMIT "
+    "500)"
     " GROUP BY 1",
     "DELETE FROM flow WHERE id % 3 = 0 OR host IN (SELECT id FROM host WHERE name LIKE 'host-1%')",
-    "SELECT count(DISTINCT port), total(bytes) < 1e9, sum(CASE WHEN bytes & 1 THEN port ELSE -1 END)"
+    "SELECT count(DISTINCT port), total(bytes) < 1e9, sum(CASE WHEN bytes & 1 THEN port ELSE -1 "
+    "END)"
     " FROM flow",
-    "SELECT a.name, b.name FROM host a JOIN host b ON a.name = b.name AND a.id < b.id ORDER BY 1 LIMIT 50",
+    "SELECT a.name, b.name FROM host a JOIN host b ON a.name = b.name AND a.id < b.id ORDER BY 1 "
+    "LIMIT 50",
     "PRAGMA integrity_check",
 };
 

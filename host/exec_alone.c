@@ -1,4 +1,5 @@
-/* `quince exec` alone, on the host, for builds under sanitizers. usage: exec-sanitized exec … */
+/* `quince exec` alone: what is built under sanitizers, and statically for a Linux guest, without
+ * the rest of the command. usage: exec-alone exec … */
 #include <signal.h>
 #include <stdio.h>
 
