@@ -405,8 +405,11 @@ bool decode_body(struct body_decoder *d, uint32_t index, struct ir_func *f, stru
     f->signature = &info->ir.types[info->func_types[index]];
     ssa_reset(&d->ssa, f,
               WASM_SSA_STEPS_FREE + (uint64_t)WASM_SSA_STEPS_PER_BYTE * (body->end - body->start));
-    if (!read_locals(d, type) ||
-        !body_push_control(d, CONTROL_FUNC, type->results, 0, type->results, type->result_count) ||
+    if (!read_locals(d, type))
+        return false;
+    /* Beside the locals a few values that branches carry. */
+    ssa_table(&d->ssa, d->local_count + 8, 4096 + 4 * (uint64_t)(body->end - body->start));
+    if (!body_push_control(d, CONTROL_FUNC, type->results, 0, type->results, type->result_count) ||
         !read_code(d))
         return false;
     return (ssa_finish(&d->ssa) && ir_analyse(f)) || body_nomem(d);

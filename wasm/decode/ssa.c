@@ -33,6 +33,7 @@ void ssa_init(struct ssa *s)
 
 void ssa_free(struct ssa *s)
 {
+    wasm_host_free(s->cells);
     wasm_host_free(s->defs);
     wasm_host_free(s->recent);
     wasm_host_free(s->blocks);
@@ -60,10 +61,11 @@ void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
         s->generation = 1;
     }
     s->f = f;
-    s->block_count = 0;
+    s->block_count = s->table_blocks = 0;
     s->def_count = s->incomplete_count = s->frame_count = s->value_count = s->phi_count = 0;
     memset(s->zero, 0, sizeof s->zero);
     s->steps = 0;
+    s->next_look = 4096;
     s->max_steps = max_steps;
     s->exhausted = s->late = false;
     ssa_block_new(s);
@@ -80,10 +82,33 @@ bool ssa_reserve(struct ssa *s, uint32_t count)
     return true;
 }
 
+/* Room in the table for BLOCK, if it has a place there. */
+static bool row_new(struct ssa *s, ir_block_ref block)
+{
+    if (block >= s->table_blocks)
+        return true;
+    uint64_t end = ((uint64_t)block + 1) * s->table_vars;
+    if (!grow(s, &s->cells, &s->cell_capacity, end, sizeof *s->cells))
+        return false;
+    memset(s->cells + end - s->table_vars, 0, s->table_vars * sizeof *s->cells);
+    return true;
+}
+
+void ssa_table(struct ssa *s, uint32_t vars, uint64_t cells)
+{
+    uint64_t blocks = cells / vars;
+    s->table_vars = vars;
+    s->table_blocks = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
+    for (ir_block_ref b = 0; b < s->block_count; b++)
+        if (!row_new(s, b))
+            s->table_blocks = 0;
+}
+
 ir_block_ref ssa_block_new(struct ssa *s)
 {
     ir_block_ref block = ir_block_new(s->f);
-    if (!grow(s, &s->blocks, &s->block_capacity, (uint64_t)block + 1, sizeof *s->blocks))
+    if (!grow(s, &s->blocks, &s->block_capacity, (uint64_t)block + 1, sizeof *s->blocks) ||
+        !row_new(s, block))
         return 0;
     s->block_count = block + 1; /* below 2^30: epoch + block does not wrap */
     s->blocks[block] = (struct ssa_block){IR_NONE, false, true};
@@ -139,13 +164,36 @@ static bool def_grow(struct ssa *s)
     return true;
 }
 
-void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value)
+static bool in_table(const struct ssa *s, ir_block_ref block, uint32_t var)
 {
+    return block < s->table_blocks && var < s->table_vars;
+}
+
+/* The definition of VAR in BLOCK, as far as it is known; 0: none. */
+static ir_ref def_of(struct ssa *s, ir_block_ref block, uint32_t var)
+{
+    if (in_table(s, block, var))
+        return s->cells[(size_t)block * s->table_vars + var];
+    const struct ssa_def *def = s->def_capacity ? def_find(s, block, var) : NULL;
+    return def && def->generation == s->generation ? def->value : 0;
+}
+
+static void define(struct ssa *s, ir_block_ref block, uint32_t var, ir_ref value)
+{
+    if (in_table(s, block, var)) {
+        s->cells[(size_t)block * s->table_vars + var] = value;
+        return;
+    }
     if (s->def_count >= s->def_capacity / 2 && !def_grow(s))
         return;
     struct ssa_def *def = def_find(s, block, var);
     s->def_count += def->generation != s->generation;
     *def = (struct ssa_def){block, var, value, s->generation};
+}
+
+void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value)
+{
+    define(s, block, var, value);
     s->recent[var] = (struct ssa_recent){s->epoch + block, value};
 }
 
@@ -243,72 +291,89 @@ bool ssa_is_late(struct ssa *s)
     return s->late;
 }
 
+/* Down from BLOCK through blocks with a single predecessor: the first that defines VAR (its VALUE
+ * then is that, else 0) or has none or several. */
+static ir_block_ref chain_end(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref *value)
+{
+    const struct ir_func *f = s->f;
+    uint32_t length = 1;
+    while (!(*value = def_of(s, block, var)) && s->blocks[block].sealed &&
+           f->blocks[block].pred_count == 1) {
+        block = ir_preds(f, block)[0];
+        length++;
+    }
+    ssa_step(s, length);
+    if (s->steps >= s->next_look) {
+        s->next_look = s->steps + 4096;
+        ssa_is_late(s);
+    }
+    return block;
+}
+
 ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block)
 {
     struct ir_func *f = s->f;
+    ir_block_ref asked = block;
     s->frame_count = s->value_count = 0;
     for (;;) {
-        /* Down: look for a definition in BLOCK. */
-        ssa_step(s, 1);
-        if (s->steps % 4096 == 0 && ssa_is_late(s))
-            return 0;
+        ir_ref value;
+        ir_block_ref end = chain_end(s, var, asked, &value);
         if (f->failed || s->exhausted)
             return 0;
-        ir_ref value = 0;
-        const struct ssa_def *def = s->def_capacity ? def_find(s, block, var) : NULL;
-        if (def && def->generation == s->generation) {
-            value = follow(f, def->value);
-        } else if (!s->blocks[block].sealed) {
-            value = phi_new(s, block, type);
+        if (value) {
+            value = follow(f, value);
+        } else if (!s->blocks[end].sealed) {
+            value = phi_new(s, end, type);
             if (!grow(s, &s->incomplete, &s->incomplete_capacity, (uint64_t)s->incomplete_count + 1,
                       sizeof *s->incomplete))
                 return 0;
             s->incomplete[s->incomplete_count] =
-                (struct ssa_incomplete){value, var, s->blocks[block].incomplete};
-            s->blocks[block].incomplete = s->incomplete_count++;
-            ssa_write(s, var, block, value);
-        } else if (!f->blocks[block].pred_count) {
+                (struct ssa_incomplete){value, var, s->blocks[end].incomplete};
+            s->blocks[end].incomplete = s->incomplete_count++;
+            define(s, end, var, value);
+        } else if (!f->blocks[end].pred_count) {
             value = initial_value(s, var, type);
-            ssa_write(s, var, block, value);
+            define(s, end, var, value);
         } else {
             if (!grow(s, &s->frames, &s->frame_capacity, (uint64_t)s->frame_count + 1,
                       sizeof *s->frames))
                 return 0;
             ir_ref phi = 0;
-            if (s->blocks[block].header && f->blocks[block].pred_count > 1) {
-                phi = phi_new(s, block, type); /* ends the search around the loop */
-                ssa_write(s, var, block, phi);
+            if (s->blocks[end].header) {
+                phi = phi_new(s, end, type); /* ends the search around the loop */
+                define(s, end, var, phi);
             }
-            s->frames[s->frame_count++] = (struct ssa_frame){block, 1, phi};
-            block = ir_preds(f, block)[0];
+            s->frames[s->frame_count++] = (struct ssa_frame){end, asked, 1, phi};
+            asked = ir_preds(f, end)[0];
             continue;
         }
 
         /* Up: hand the value to those who asked, until one has to ask further. */
-        bool asking = false;
-        while (s->frame_count && !asking) {
-            struct ssa_frame *frame = &s->frames[s->frame_count - 1];
-            uint32_t preds = f->blocks[frame->block].pred_count;
-            if (preds > 1) {
-                ssa_step(s, 1);
-                if (!grow(s, &s->values, &s->value_capacity, (uint64_t)s->value_count + 1,
-                          sizeof *s->values))
-                    return 0;
-                s->values[s->value_count++] = value;
-                if (frame->next_pred < preds) {
-                    block = ir_preds(f, frame->block)[frame->next_pred++];
-                    asking = true;
-                    continue;
-                }
-                value = merge(s, frame, type);
-                if (f->failed)
-                    return 0;
+        for (;;) {
+            for (ir_block_ref b = asked; b != end; b = ir_preds(f, b)[0])
+                define(s, b, var, value);
+            if (!s->frame_count) {
+                s->recent[var] = (struct ssa_recent){s->epoch + block, value};
+                return value;
             }
-            ssa_write(s, var, frame->block, value);
+            struct ssa_frame *frame = &s->frames[s->frame_count - 1];
+            ssa_step(s, 1);
+            if (!grow(s, &s->values, &s->value_capacity, (uint64_t)s->value_count + 1,
+                      sizeof *s->values))
+                return 0;
+            s->values[s->value_count++] = value;
+            if (frame->next_pred < f->blocks[frame->block].pred_count) {
+                asked = ir_preds(f, frame->block)[frame->next_pred++];
+                break;
+            }
+            value = merge(s, frame, type);
+            if (f->failed)
+                return 0;
+            end = frame->block;
+            define(s, end, var, value);
+            asked = frame->asked;
             s->frame_count--;
         }
-        if (!asking)
-            return value;
     }
 }
 
@@ -445,18 +510,20 @@ static bool remove_superfluous(struct ssa *s)
     return true;
 }
 
-/* What a huge function needed is not kept while the rest of the compiler works on it. The table of
- * definitions is kept only while it fits a cache: the next function, if small, would be scattered
- * all over it. */
+/* What a huge function needed is not kept while the rest of the compiler works on it. The hash
+ * table is kept only while it fits a cache: the next function, if small, would be scattered all
+ * over it.
+ */
 static void trim(struct ssa *s)
 {
-    enum { LARGE = 1 << 16, LARGE_TABLE = 1 << 11 };
+    enum { LARGE = 1 << 16, LARGE_TABLE = 1 << 11, LARGE_CELLS = 1 << 18 };
 #define TRIM(array, capacity, limit)                                                               \
     if (s->capacity > (limit)) {                                                                   \
         wasm_host_free(s->array);                                                                  \
         s->array = NULL;                                                                           \
         s->capacity = 0;                                                                           \
     }
+    TRIM(cells, cell_capacity, LARGE_CELLS)
     TRIM(defs, def_capacity, LARGE_TABLE)
     TRIM(blocks, block_capacity, LARGE)
     TRIM(incomplete, incomplete_capacity, LARGE)

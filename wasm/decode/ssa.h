@@ -3,9 +3,10 @@
  * definition backwards and leaves phis only where it needs them. Internal to decode/.
  *
  * What is particular here: the only blocks read before all their predecessors are known are loop
- * headers; nothing recurses; definitions stand in one hash table, so that neither many locals nor
- * many blocks cost anything by themselves; and every step is counted, because the size of SSA
- * itself can be quadratic in that of the code. */
+ * headers; nothing recurses; definitions stand in a table by block and variable as far as that is
+ * in proportion to the code, beyond it in a hash table, so that neither many locals nor many blocks
+ * cost anything by themselves; and every step is counted, because the size of SSA itself can be
+ * quadratic in that of the code. */
 #ifndef QUINCE_WASM_DECODE_SSA_H
 #define QUINCE_WASM_DECODE_SSA_H
 
@@ -20,10 +21,11 @@ struct ssa_incomplete {
     ir_ref phi;
     uint32_t var, next;
 };
+/* A block with several predecessors, which are being asked. */
 struct ssa_frame {
-    ir_block_ref block;
-    uint32_t next_pred; /* how many predecessors have been asked */
-    ir_ref phi;         /* of a loop header: made before asking */
+    ir_block_ref block, asked; /* ASKED: who wants to know, a chain of single predecessors away */
+    uint32_t next_pred;        /* how many predecessors have been asked */
+    ir_ref phi;                /* of a loop header: made before asking */
 };
 /* The last definition seen of a variable, wherever that was. */
 struct ssa_recent {
@@ -37,7 +39,10 @@ struct ssa_block {
 
 struct ssa {
     struct ir_func *f;
-    struct ssa_def *defs;
+    ir_ref *cells; /* definitions: of block B < table_blocks and variable V < table_vars at
+                      B * table_vars + V; 0: none yet */
+    uint32_t table_blocks, table_vars, cell_capacity;
+    struct ssa_def *defs; /* those of the others, hashed */
     struct ssa_recent *recent;
     struct ssa_block *blocks;
     struct ssa_incomplete *incomplete;
@@ -50,7 +55,8 @@ struct ssa {
     uint32_t value_count, value_capacity, phi_count, phi_capacity;
     ir_ref zero[IR_TYPE_COUNT]; /* initial values of locals, made when needed */
     uint64_t steps, max_steps;
-    uint64_t deadline; /* wasm_host_now() scale; 0: none. Kept from function to function */
+    uint64_t next_look; /* at the clock, in steps */
+    uint64_t deadline;  /* wasm_host_now() scale; 0: none. Kept from function to function */
     /* Over max_steps, or (late) over the deadline as well: what was built is of no use. */
     bool exhausted, late;
 };
@@ -59,6 +65,8 @@ void ssa_init(struct ssa *s);
 void ssa_free(struct ssa *s);
 /* For another function F, already empty. Makes the entry block. */
 void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps);
+/* Definitions of the first VARS variables stand in a table of at most CELLS entries. */
+void ssa_table(struct ssa *s, uint32_t vars, uint64_t cells);
 /* Variables below COUNT may be used. */
 bool ssa_reserve(struct ssa *s, uint32_t count);
 ir_block_ref ssa_block_new(struct ssa *s);
