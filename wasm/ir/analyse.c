@@ -128,6 +128,8 @@ bool ir_analyse(struct ir_func *f)
         }
         block->rpo = tree.rpo[b];
         block->idom = tree.idom[b];
+        block->place = tree.first[b];
+        block->below = tree.first[b] + tree.size[b];
         block->loop = block->outer_loop = IR_NONE;
         block->flags &= (uint16_t) ~(IR_BLOCK_LOOP_HEADER | IR_BLOCK_UNREACHABLE);
     }
@@ -137,12 +139,4 @@ bool ir_analyse(struct ir_func *f)
     uint32_t *free_memory = memory + (size_t)IR_TREE_ARRAYS * f->block_count;
     find_loops(f, &tree, free_memory, free_memory + f->block_count);
     return true;
-}
-
-bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_block_ref b)
-{
-    /* An immediate dominator comes earlier in reverse post-order. */
-    while (f->blocks[b].rpo > f->blocks[a].rpo)
-        b = f->blocks[b].idom;
-    return a == b;
 }

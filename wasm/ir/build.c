@@ -202,9 +202,9 @@ ir_ref ir_phi_new(struct ir_func *f, ir_block_ref block, enum ir_type type)
     return phi;
 }
 
-void ir_remove(struct ir_func *f, ir_ref ins)
+void ir_unlink(struct ir_func *f, ir_ref ins)
 {
-    struct ir_ins *i = &f->ins[ins];
+    const struct ir_ins *i = &f->ins[ins];
     struct ir_block *b = &f->blocks[i->block];
     if (i->prev)
         f->ins[i->prev].next = i->next;
@@ -214,8 +214,13 @@ void ir_remove(struct ir_func *f, ir_ref ins)
         f->ins[i->next].prev = i->prev;
     else
         b->last = i->prev;
-    i->op = IR_NOP;
-    i->prev = i->next = 0;
+}
+
+void ir_remove(struct ir_func *f, ir_ref ins)
+{
+    ir_unlink(f, ins);
+    f->ins[ins].op = IR_NOP;
+    f->ins[ins].prev = f->ins[ins].next = 0;
 }
 
 static ir_ref terminate(struct ir_func *f, ir_block_ref from, enum ir_op op, uint32_t succ_count)

@@ -133,6 +133,11 @@ struct ir_op_info {
     uint8_t flags;
 };
 extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
+/* What the letters say: the number of fixed operands, and whether a list follows. */
+struct ir_shape {
+    uint8_t fixed, list;
+};
+extern const struct ir_shape ir_shapes[IR_OP_COUNT];
 
 /* Whether the result is 0 or 1: the comparisons stand together in the table. */
 static inline bool ir_is_comparison(unsigned op)
@@ -180,6 +185,7 @@ struct ir_block {
     uint32_t succs, succ_count;                /* pool range of block numbers */
     ir_block_ref idom;                         /* filled by ir_analyse() */
     uint32_t rpo;                              /* position in reverse post-order */
+    uint32_t place, below; /* in a walk of the dominator tree; end of those it dominates */
     uint16_t loop_depth;
     uint16_t flags; /* IR_BLOCK_* */
     ir_block_ref
@@ -259,7 +265,9 @@ ir_ref ir_append(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_t
 ir_ref ir_insert_before(struct ir_func *f, ir_ref where, enum ir_op op, enum ir_type type);
 /* A phi at the start of BLOCK with one (zero) entry per predecessor known now. */
 ir_ref ir_phi_new(struct ir_func *f, ir_block_ref block, enum ir_type type);
-/* Unlinks INS and makes it a NOP. */
+/* Takes INS out of its block; what it says, its neighbours too, stays. */
+void ir_unlink(struct ir_func *f, ir_ref ins);
+/* The same, and makes it a NOP. */
 void ir_remove(struct ir_func *f, ir_ref ins);
 /* Terminators. They set the successors; predecessors of the targets are the caller's concern. */
 ir_ref ir_jump(struct ir_func *f, ir_block_ref from, ir_block_ref to);
@@ -281,8 +289,18 @@ static inline const ir_block_ref *ir_succs(const struct ir_func *f, ir_block_ref
 }
 
 /* The instruction operands of INS, whatever its shape: a, b, c first, then the list. */
-uint32_t ir_operand_count(const struct ir_ins *ins);
-uint32_t *ir_operand(struct ir_func *f, struct ir_ins *ins, uint32_t i);
+static inline uint32_t ir_operand_count(const struct ir_ins *ins)
+{
+    struct ir_shape shape = ir_shapes[ins->op];
+    return shape.list ? shape.fixed + ins->count : shape.fixed;
+}
+static inline uint32_t *ir_operand(struct ir_func *f, struct ir_ins *ins, uint32_t i)
+{
+    uint32_t fixed = ir_shapes[ins->op].fixed;
+    if (i >= fixed)
+        return &f->pool[ins->list + i - fixed];
+    return i == 0 ? &ins->a : i == 1 ? &ins->b : &ins->c;
+}
 
 /* Analyses and tools (ir/). All work without recursion in time linear, or nearly so, in the size of
  * the function; all return false when memory is short. */
@@ -290,9 +308,11 @@ uint32_t *ir_operand(struct ir_func *f, struct ir_ins *ins, uint32_t i);
  * takes them out of predecessors and phis. idom of the entry is the entry. Numbers of blocks stay.
  */
 bool ir_analyse(struct ir_func *f);
-/* After ir_analyse(): whether A dominates B, by climbing from B; for a lot of questions number the
- * tree instead. */
-bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_block_ref b);
+/* After ir_analyse(): whether A dominates B. */
+static inline bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_block_ref b)
+{
+    return f->blocks[a].place <= f->blocks[b].place && f->blocks[b].place < f->blocks[a].below;
+}
 /* The front end does not split critical edges. This puts a block with a JUMP on every edge from a
  * block with several successors to a block with a phi (which has several predecessors, unless a
  * pass has taken all but one away); edges of one SWITCH to one target share theirs. Ends with
@@ -303,7 +323,13 @@ bool ir_split_edges(struct ir_func *f);
 /* Whether the deadline has passed: asked before every pass and stage, and within those that may be
  * long. Who gives up for it answers as if memory were short. */
 bool ir_late(struct ir_func *f);
-bool ir_resolve(struct ir_func *f); /* replaces uses of COPY by what they copy, removes them */
+/* Replaces uses of COPY by what they copy and unlinks the copies. A pass that walks in reverse
+ * post-order may do so as it goes, with ir_unlink() and, for each instruction,
+ * ir_resolve_operands(): definitions come before uses then, and only the phis are left for the
+ * end. */
+bool ir_resolve(struct ir_func *f);
+void ir_resolve_operands(struct ir_func *f, struct ir_ins *ins);
+bool ir_resolve_phis(struct ir_func *f);
 /* Bounds of i32 values as unsigned numbers: never empty. RANGES has ins_count entries, of which
  * those of instructions in reachable blocks are filled (with everything where the type is another).
  * After ir_analyse(). */

@@ -25,32 +25,14 @@ uint32_t simd_lanes(uint32_t op)
     return lanes;
 }
 
-/* Operand shapes: the number of fixed operands, and whether a list follows. */
-struct shape {
-    uint8_t fixed, list;
-};
 #define HAS(s, n, ch) ((s)[(n) < sizeof(s) ? (n) : 0] == (ch))
 #define FIXED(s)      (uint8_t)(HAS(s, 0, 'a') + HAS(s, 1, 'b') + HAS(s, 2, 'c'))
 #define LIST(s)       (uint8_t)(HAS(s, 0, 'l') || HAS(s, 1, 'l'))
-static const struct shape shapes[IR_OP_COUNT] = {
+const struct ir_shape ir_shapes[IR_OP_COUNT] = {
 #define X(name, operands, flags) {FIXED(operands), LIST(operands)},
     IR_OPS(X)
 #undef X
 };
-
-uint32_t ir_operand_count(const struct ir_ins *ins)
-{
-    struct shape shape = shapes[ins->op];
-    return shape.list ? shape.fixed + ins->count : shape.fixed;
-}
-
-uint32_t *ir_operand(struct ir_func *f, struct ir_ins *ins, uint32_t i)
-{
-    struct shape shape = shapes[ins->op];
-    if (i >= shape.fixed)
-        return &f->pool[ins->list + i - shape.fixed];
-    return i == 0 ? &ins->a : i == 1 ? &ins->b : &ins->c;
-}
 
 /* What REF stands for once copies are followed; shortens the path for the next one. */
 static ir_ref follow(struct ir_func *f, ir_ref ref)
@@ -66,33 +48,48 @@ static ir_ref follow(struct ir_func *f, ir_ref ref)
     return end;
 }
 
+static void resolve_list(struct ir_func *f, const struct ir_ins *ins)
+{
+    uint32_t *list = f->pool + ins->list;
+    for (uint32_t i = 0; i < ins->count; i++)
+        if (f->ins[list[i]].op == IR_COPY)
+            list[i] = follow(f, list[i]);
+}
+
+void ir_resolve_operands(struct ir_func *f, struct ir_ins *ins)
+{
+    struct ir_shape shape = ir_shapes[ins->op];
+    if (shape.fixed > 0 && f->ins[ins->a].op == IR_COPY)
+        ins->a = follow(f, ins->a);
+    if (shape.fixed > 1 && f->ins[ins->b].op == IR_COPY)
+        ins->b = follow(f, ins->b);
+    if (shape.fixed > 2 && f->ins[ins->c].op == IR_COPY)
+        ins->c = follow(f, ins->c);
+    if (shape.list)
+        resolve_list(f, ins);
+}
+
+bool ir_resolve_phis(struct ir_func *f)
+{
+    if (f->failed)
+        return false;
+    for (uint32_t i = 0; i < f->order_count; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
+             r = f->ins[r].next)
+            resolve_list(f, &f->ins[r]);
+    return true;
+}
+
 bool ir_resolve(struct ir_func *f)
 {
     if (f->failed)
         return false;
     for (ir_block_ref b = 0; b < f->block_count; b++) {
         for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next) {
-            struct ir_ins *ins = &f->ins[r];
-            struct shape shape = shapes[ins->op];
-            if (shape.fixed > 0 && f->ins[ins->a].op == IR_COPY)
-                ins->a = follow(f, ins->a);
-            if (shape.fixed > 1 && f->ins[ins->b].op == IR_COPY)
-                ins->b = follow(f, ins->b);
-            if (shape.fixed > 2 && f->ins[ins->c].op == IR_COPY)
-                ins->c = follow(f, ins->c);
-            if (!shape.list)
-                continue;
-            uint32_t *list = f->pool + ins->list;
-            for (uint32_t i = 0; i < ins->count; i++)
-                if (f->ins[list[i]].op == IR_COPY)
-                    list[i] = follow(f, list[i]);
-        }
-    }
-    for (ir_block_ref b = 0; b < f->block_count; b++) {
-        for (ir_ref r = f->blocks[b].first, next; r; r = next) {
-            next = f->ins[r].next;
             if (f->ins[r].op == IR_COPY)
-                ir_remove(f, r);
+                ir_unlink(f, r);
+            else
+                ir_resolve_operands(f, &f->ins[r]);
         }
     }
     return true;

@@ -411,8 +411,6 @@ static void fold_phi(struct ir_func *f, ir_ref r)
     ir_ref one = 0;
     for (uint32_t k = 0; k < f->ins[r].count; k++) {
         ir_ref x = list[k];
-        while (f->ins[x].op == IR_COPY)
-            x = f->ins[x].a;
         if (x == r || x == one)
             continue;
         if (one)
@@ -445,17 +443,10 @@ bool opt_fold(struct ir_func *f)
     for (uint32_t i = 0; i < f->order_count; i++) {
         for (ir_ref r = f->blocks[f->order[i]].first; r && !f->failed; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
-            if (ins->op == IR_PHI) {
+            ir_resolve_operands(f, ins);
+            if (ins->op == IR_PHI)
                 fold_phi(f, r);
-                continue;
-            }
-            uint32_t count = ir_operand_count(ins);
-            for (uint32_t k = 0; k < count; k++) {
-                uint32_t *operand = ir_operand(f, ins, k);
-                while (f->ins[*operand].op == IR_COPY)
-                    *operand = f->ins[*operand].a;
-            }
-            if (ins->op >= IR_ADD && ins->op <= IR_ROTR)
+            else if (ins->op >= IR_ADD && ins->op <= IR_ROTR)
                 fold_binary_ins(f, r);
             else if (ins->op >= IR_EQ && ins->op <= IR_GE_U)
                 fold_binary_ins(f, r);
@@ -466,7 +457,9 @@ bool opt_fold(struct ir_func *f)
             else if (ins->op == IR_EQZ || (ins->op >= IR_CLZ && ins->op <= IR_POPCNT) ||
                      (ins->op >= IR_WRAP && ins->op <= IR_EXT32))
                 fold_unary(f, r);
+            if (f->ins[r].op == IR_COPY)
+                ir_unlink(f, r);
         }
     }
-    return !f->failed && ir_resolve(f);
+    return ir_resolve_phis(f);
 }

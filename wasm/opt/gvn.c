@@ -3,7 +3,6 @@
  * second would not be reached. */
 #include "opt/passes.h"
 #include "host.h"
-#include "ir/dominators.h"
 #include "ir/simd.h"
 
 #include <string.h>
@@ -43,11 +42,6 @@ static bool same(const struct ir_ins *x, const struct ir_ins *y)
 
 bool opt_gvn(struct ir_func *f)
 {
-    uint32_t *memory = ir_scratch(f, IR_TREE_ARRAYS, 0);
-    if (!memory)
-        return false;
-    struct ir_tree tree;
-    ir_dominator_tree(f, memory, &tree);
     uint32_t size = 64;
     while (size < f->ins_count)
         size *= 2;
@@ -55,17 +49,12 @@ bool opt_gvn(struct ir_func *f)
     if (!table)
         return false;
     memset(table, 0, (size_t)size * sizeof *table);
-    bool changed = false;
     for (uint32_t i = 0; i < f->order_count; i++) {
         ir_block_ref b = f->order[i];
         for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
-            uint32_t count = ir_operand_count(ins);
-            for (uint32_t k = 0; k < count && ins->op != IR_PHI; k++) {
-                uint32_t *operand = ir_operand(f, ins, k);
-                while (f->ins[*operand].op == IR_COPY)
-                    *operand = f->ins[*operand].a;
-            }
+            if (ins->op != IR_PHI)
+                ir_resolve_operands(f, ins);
             if (!can_share(ins))
                 continue;
             if (commutes(ins) && ins->a > ins->b && f->ins[ins->b].op != IR_CONST) {
@@ -83,11 +72,11 @@ bool opt_gvn(struct ir_func *f)
                 }
                 if (!same(&f->ins[other], ins))
                     continue;
-                if (ir_tree_dominates(&tree, f->ins[other].block, b)) {
+                if (ir_dominates(f, f->ins[other].block, b)) {
                     ins->op = IR_COPY;
                     ins->a = other;
                     ins->b = ins->c = 0;
-                    changed = true;
+                    ir_unlink(f, r);
                 } else {
                     table[at] = r;
                 }
@@ -96,5 +85,5 @@ bool opt_gvn(struct ir_func *f)
         }
     }
     wasm_host_free(table);
-    return !changed || ir_resolve(f);
+    return ir_resolve_phis(f);
 }

@@ -71,23 +71,9 @@ static bool operands_outside(struct ir_func *f, struct ir_ins *ins, ir_block_ref
     return true;
 }
 
-static void unlink_ins(struct ir_func *f, ir_ref r)
-{
-    struct ir_ins *ins = &f->ins[r];
-    struct ir_block *b = &f->blocks[ins->block];
-    if (ins->prev)
-        f->ins[ins->prev].next = ins->next;
-    else
-        b->first = ins->next;
-    if (ins->next)
-        f->ins[ins->next].prev = ins->prev;
-    else
-        b->last = ins->prev;
-}
-
 static void move_to_end(struct ir_func *f, ir_ref r, ir_block_ref to)
 {
-    unlink_ins(f, r);
+    ir_unlink(f, r);
     struct ir_ins *ins = &f->ins[r];
     ir_ref end = f->blocks[to].last;
     ins->block = to;

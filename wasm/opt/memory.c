@@ -100,11 +100,13 @@ static ir_ref find(const struct state *s, const struct known *p)
     return 0;
 }
 
-static void become_copy(struct ir_ins *ins, ir_ref value)
+static void become_copy(struct ir_func *f, ir_ref r, ir_ref value)
 {
+    struct ir_ins *ins = &f->ins[r];
     ins->op = IR_COPY;
     ins->a = value;
     ins->b = ins->c = 0;
+    ir_unlink(f, r);
 }
 
 static bool whole(const struct ir_ins *ins, uint8_t type)
@@ -118,18 +120,14 @@ static bool whole(const struct ir_ins *ins, uint8_t type)
 static void visit(struct ir_func *f, struct state *s, ir_ref r)
 {
     struct ir_ins *ins = &f->ins[r];
-    uint32_t count = ir_operand_count(ins);
-    for (uint32_t k = 0; k < count && ins->op != IR_PHI; k++) {
-        uint32_t *operand = ir_operand(f, ins, k);
-        while (f->ins[*operand].op == IR_COPY)
-            *operand = f->ins[*operand].a;
-    }
+    if (ins->op != IR_PHI)
+        ir_resolve_operands(f, ins);
     if (ins->op == IR_LOAD) {
         struct known p = place_of(f, ins);
         p.type = ins->type;
         p.value = find(s, &p);
         if (p.value) {
-            become_copy(ins, p.value);
+            become_copy(f, r, p.value);
             return;
         }
         p.value = r;
@@ -156,7 +154,7 @@ static void visit(struct ir_func *f, struct state *s, ir_ref r)
         } else {
             p.value = find(s, &p);
             if (p.value) {
-                become_copy(ins, p.value);
+                become_copy(f, r, p.value);
                 return;
             }
             p.value = r;
@@ -211,5 +209,5 @@ bool opt_memory(struct ir_func *f)
             visit(f, s, r);
     }
     wasm_host_free(states);
-    return ir_resolve(f);
+    return ir_resolve_phis(f);
 }

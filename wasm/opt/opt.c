@@ -30,8 +30,6 @@ static bool listed(const char *list, const char *name)
 bool opt_run(struct ir_func *f, const char *names)
 {
     bool all = !names || listed(names, "all"), verify = names && listed(names, "verify");
-    if (!ir_resolve(f))
-        return false;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         if (!all && !listed(names, passes[i].name))
             continue;
