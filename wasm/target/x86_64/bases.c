@@ -18,12 +18,8 @@ static struct memory_base *base_at(struct target_compiler *c, uint32_t memory)
 /* The nearest block that dominates A and B. */
 static ir_block_ref common(const struct ir_func *f, ir_block_ref a, ir_block_ref b)
 {
-    while (a != b) {
-        if (f->blocks[a].rpo > f->blocks[b].rpo)
-            a = f->blocks[a].idom;
-        else
-            b = f->blocks[b].idom;
-    }
+    while (!ir_dominates(f, a, b))
+        a = f->blocks[a].idom;
     return a;
 }
 

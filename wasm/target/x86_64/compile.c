@@ -65,7 +65,10 @@ void target_compiler_free(struct target_compiler *c)
     FREE(heap);
     FREE(work);
     FREE(defs);
-    FREE(stamps);
+    FREE(use_nodes);
+    FREE(starts);
+    FREE(preds);
+    FREE(pred_first);
     FREE(reach);
     FREE(set);
     FREE(moves);
@@ -106,7 +109,7 @@ static void after_selection(struct target_compiler *c)
 
 static void after_liveness(struct target_compiler *c)
 {
-    vec_drop(c->stamps);
+    vec_drop(c->use_nodes);
 }
 
 static void after_allocation(struct target_compiler *c)
@@ -122,6 +125,9 @@ static void after_resolution(struct target_compiler *c)
     vec_drop(c->merged);
     vec_drop(c->work);
     vec_drop(c->reach);
+    vec_drop(c->starts);
+    vec_drop(c->preds);
+    vec_drop(c->pred_first);
     vec_drop(c->defs);
 }
 

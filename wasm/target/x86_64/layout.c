@@ -83,21 +83,23 @@ bool layout_blocks(struct target_compiler *c)
             };
         }
     }
-    c->targets.count = 0;
+    if (!vec_reserve(c, c->pred_first, (uint64_t)n + 1))
+        return false;
+    c->targets.count = c->preds.count = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct mblock *b = &c->blocks.data[i];
         const struct ir_block *from = &f->blocks[b->ir];
-        if (!vec_reserve(c, c->targets,
-                         (uint64_t)c->targets.count + from->succ_count + from->pred_count))
+        if (!vec_reserve(c, c->targets, (uint64_t)c->targets.count + from->succ_count) ||
+            !vec_reserve(c, c->preds, (uint64_t)c->preds.count + from->pred_count))
             return false;
         b->succs = c->targets.count;
         b->succ_count = from->succ_count;
         for (uint32_t k = 0; k < from->succ_count; k++)
             c->targets.data[c->targets.count++] = c->place.data[ir_succs(f, b->ir)[k]];
-        b->preds = c->targets.count;
-        b->pred_count = from->pred_count;
+        c->pred_first.data[i] = c->preds.count;
         for (uint32_t k = 0; k < from->pred_count; k++)
-            c->targets.data[c->targets.count++] = c->place.data[ir_preds(f, b->ir)[k]];
+            c->preds.data[c->preds.count++] = c->place.data[ir_preds(f, b->ir)[k]];
     }
+    c->pred_first.data[n] = c->preds.count;
     return true;
 }

@@ -124,24 +124,21 @@ static void scan_defs(struct target_compiler *c)
     }
 }
 
-static void use_add(struct target_compiler *c, mreg r, uint32_t pos, unsigned kind, unsigned hint,
-                    unsigned depth)
+/* Found from the last to the first: in order along the chain. */
+static inline void use_add(struct target_compiler *c, mreg r, uint32_t pos, unsigned kind,
+                           unsigned hint, unsigned depth)
 {
     if (r < FIRST_VREG)
         return;
     struct vreg *v = vreg_at(c, r);
     if (v->constant)
         return;
-    if (c->counting) {
-        v->uses++;
-        return;
-    }
-    c->uses.data[--v->uses] = (struct use){
-        .pos = pos,
-        .kind = (uint8_t)kind,
-        .hint = (uint8_t)hint,
-        .depth = (uint16_t)depth,
+    struct use_node node = {
+        .use = {.pos = pos, .kind = (uint8_t)kind, .hint = (uint8_t)hint, .depth = (uint16_t)depth},
+        .next = v->uses,
     };
+    v->uses = c->use_nodes.count;
+    vec_push(c, c->use_nodes, node);
 }
 
 static bool has_args(const struct mins *m)
@@ -190,7 +187,7 @@ static void uses_of(struct target_compiler *c, uint32_t i, unsigned depth)
         use_add(c, m->dst, pos, USE_REG, 0, depth);
 }
 
-static void walk_uses(struct target_compiler *c)
+static void scan_uses(struct target_compiler *c)
 {
     for (uint32_t b = c->blocks.count; b-- > 0;) {
         const struct mblock *block = &c->blocks.data[b];
@@ -199,8 +196,6 @@ static void walk_uses(struct target_compiler *c)
             if (vreg_at(c, arg->value)->constant)
                 continue;
             use_add(c, arg->value, 2 * block->end, USE_NONE, 0, block->depth);
-            if (!c->counting)
-                continue;
             mreg a = phi_leader(c, arg->value), p = phi_leader(c, arg->where);
             if (a != p) {
                 vreg_at(c, a)->phi_group = p;
@@ -212,48 +207,8 @@ static void walk_uses(struct target_compiler *c)
     }
 }
 
-/* The uses of each register side by side, in order: counted first, then put down from the end. */
-static bool scan_uses(struct target_compiler *c)
+static void sort_u32(uint32_t *a, uint32_t n)
 {
-    c->counting = true;
-    walk_uses(c);
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < c->vregs.count; i++) {
-        total += c->vregs.data[i].uses;
-        c->vregs.data[i].uses = (uint32_t)total;
-    }
-    if (!vec_reserve(c, c->uses, total))
-        return false;
-    c->uses.count = (uint32_t)total;
-    c->counting = false;
-    walk_uses(c);
-    return true;
-}
-
-/* Block numbers by way of a set of bits, when they stand close together. */
-static bool sort_blocks(struct target_compiler *c, uint32_t *a, uint32_t n)
-{
-    uint32_t low = UINT32_MAX, high = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        low = a[i] < low ? a[i] : low;
-        high = a[i] > high ? a[i] : high;
-    }
-    if ((high - low) / 64 > n)
-        return false;
-    uint64_t *set = c->set.data;
-    for (uint32_t i = 0; i < n; i++)
-        set[a[i] / 64] |= 1ull << a[i] % 64;
-    for (uint32_t w = low / 64, k = 0; w <= high / 64; w++) {
-        for (; set[w]; set[w] &= set[w] - 1)
-            a[k++] = w * 64 + (uint32_t)__builtin_ctzll(set[w]);
-    }
-    return true;
-}
-
-static void sort_u32(struct target_compiler *c, uint32_t *a, uint32_t n)
-{
-    if (n > 8 && sort_blocks(c, a, n))
-        return;
     /* Shell's: short lists mostly, and no bad case worth fearing. */
     uint32_t gap = 1;
     while (gap < n / 3)
@@ -268,79 +223,98 @@ static void sort_u32(struct target_compiler *c, uint32_t *a, uint32_t n)
     }
 }
 
-static inline void touch(struct target_compiler *c, mreg r, uint32_t b, uint32_t reach)
+/* R lives at the start of block B: it joins the set and the list of work. True if it was not there.
+ */
+static inline bool enter(uint64_t *set, uint32_t *work, uint32_t *count, uint32_t b)
 {
-    if (c->stamps.data[b] == r) {
-        if (reach > c->reach.data[b])
-            c->reach.data[b] = reach;
-        return;
-    }
-    c->stamps.data[b] = r;
-    c->reach.data[b] = reach;
-    c->work.data[c->work.count++] = b; /* once per block: there is room */
+    uint64_t bit = 1ull << b % 64;
+    if (set[b / 64] & bit)
+        return false;
+    set[b / 64] |= bit;
+    work[(*count)++] = b; /* once per block: there is room */
+    return true;
 }
 
-static inline void range_add(struct target_compiler *c, uint32_t first, uint32_t from, uint32_t to)
+/* Adds to the ranges of a register, or to its last one. */
+static inline void range_add(struct target_compiler *c, struct range *last, uint32_t from,
+                             uint32_t to)
 {
-    uint32_t n = c->ranges.count;
-    if (n > first && c->ranges.data[n - 1].to >= from) {
-        if (to > c->ranges.data[n - 1].to)
-            c->ranges.data[n - 1].to = to;
-        return;
+    if (from > last->to) {
+        vec_push(c, c->ranges, *last);
+        last->from = from;
     }
-    struct range range = {from, to};
-    vec_push(c, c->ranges, range);
+    if (to > last->to)
+        last->to = to;
+}
+
+/* The ranges of a register: LAST, where it is defined, then the N blocks at whose starts it lives.
+ * Takes them out of the set. */
+static void put_ranges(struct target_compiler *c, struct range last, uint32_t *work, uint32_t n)
+{
+    const uint32_t *starts = c->starts.data, *reach = c->reach.data;
+    uint64_t *set = c->set.data;
+    uint32_t low = UINT32_MAX, high = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        low = work[i] < low ? work[i] : low;
+        high = work[i] > high ? work[i] : high;
+    }
+    if (n && (high - low) / 64 <= n) { /* close together: the set has them in order */
+        for (uint32_t w = low / 64; w <= high / 64; w++) {
+            for (; set[w]; set[w] &= set[w] - 1) {
+                uint32_t b = w * 64 + (uint32_t)__builtin_ctzll(set[w]);
+                range_add(c, &last, starts[b], reach[b]);
+            }
+        }
+    } else {
+        sort_u32(work, n);
+        for (uint32_t i = 0; i < n; i++) {
+            set[work[i] / 64] = 0;
+            range_add(c, &last, starts[work[i]], reach[work[i]]);
+        }
+    }
+    vec_push(c, c->ranges, last);
 }
 
 /* Finds where R lives. */
 static void live_one(struct target_compiler *c, mreg r)
 {
     struct vreg *v = vreg_at(c, r);
-    uint32_t def_block = 0;
-    if (v->start / 2 < c->ins.count)
-        def_block = c->block_of.data[v->start / 2];
-    uint32_t def_end = v->start + 1;
-    uint32_t use_first = v->uses, use_end = v->uses, n = r - FIRST_VREG + 1;
-    uint32_t limit = n < c->vregs.count ? c->vregs.data[n].uses : c->uses.count;
-    c->work.count = 0;
-    for (uint32_t u = use_first; u < limit; u++) {
-        struct use use = c->uses.data[u];
+    uint32_t *work = c->work.data, *reach = c->reach.data, count = 0;
+    uint64_t *set = c->set.data;
+    const uint32_t *starts = c->starts.data, *block_of = c->block_of.data;
+    uint32_t def_block = v->start / 2 < c->ins.count ? block_of[v->start / 2] : 0;
+    uint32_t def_end = v->start + 1, use_first = c->uses.count;
+    for (uint32_t n = v->uses; n; n = c->use_nodes.data[n].next) {
+        struct use use = c->use_nodes.data[n].use;
         bool at_end = use.kind == USE_NONE && !(use.pos & 1);
-        uint32_t b = c->block_of.data[at_end ? use.pos / 2 - 1 : use.pos / 2];
-        uint32_t reach = at_end ? use.pos : use.pos + 1;
-        if (b == def_block) {
-            if (reach > def_end)
-                def_end = reach;
-        } else {
-            touch(c, r, b, reach);
-        }
+        uint32_t b = block_of[at_end ? use.pos / 2 - 1 : use.pos / 2];
+        uint32_t to = at_end ? use.pos : use.pos + 1;
+        if (b == def_block)
+            def_end = to > def_end ? to : def_end;
+        else if (enter(set, work, &count, b) || to > reach[b])
+            reach[b] = to;
         if (at_end) { /* the edge's move reads it where the block ends, wherever it is */
             use.kind = USE_ANY;
             use.pos--;
         }
         if (use.kind != USE_NONE)
-            c->uses.data[use_end++] = use;
+            c->uses.data[c->uses.count++] = use; /* there is room for all nodes */
     }
-    for (uint32_t k = 0; k < c->work.count && !c->failed; k++) {
-        const struct mblock *block = &c->blocks.data[c->work.data[k]];
-        for (uint32_t i = 0; i < block->pred_count; i++) {
-            uint32_t p = c->targets.data[block->preds + i];
-            uint32_t end = 2 * c->blocks.data[p].end;
-            if (p == def_block)
+    const uint32_t *preds = c->preds.data, *pred_first = c->pred_first.data;
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t b = work[k];
+        for (uint32_t i = pred_first[b]; i < pred_first[b + 1]; i++) {
+            uint32_t p = preds[i], end = starts[p + 1];
+            if (p == def_block) {
                 def_end = end;
-            else
-                touch(c, r, p, end);
+            } else {
+                enter(set, work, &count, p);
+                reach[p] = end;
+            }
         }
     }
-    if (c->failed)
-        return;
-    sort_u32(c, c->work.data, c->work.count);
     uint32_t range_first = c->ranges.count;
-    range_add(c, range_first, v->start, def_end);
-    for (uint32_t k = 0; k < c->work.count; k++) {
-        uint32_t b = c->work.data[k];
-        range_add(c, range_first, 2 * c->blocks.data[b].first, c->reach.data[b]);
-    }
+    put_ranges(c, (struct range){v->start, def_end}, work, count);
     if (c->failed)
         return;
     v->end = c->ranges.data[c->ranges.count - 1].to;
@@ -351,7 +325,7 @@ static void live_one(struct target_compiler *c, mreg r)
         .range = range_first,
         .range_end = c->ranges.count,
         .use = use_first,
-        .use_end = use_end,
+        .use_end = c->uses.count,
     };
     if (vec_push(c, c->intervals, it))
         v->interval = c->intervals.count - 1;
@@ -359,17 +333,21 @@ static void live_one(struct target_compiler *c, mreg r)
 
 bool live_build(struct target_compiler *c)
 {
-    c->uses.count = c->ranges.count = 0;
+    c->uses.count = c->ranges.count = c->use_nodes.count = 0;
     c->intervals.count = c->clobbers.count = c->defs.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->fixed[r].count = 0;
     uint32_t blocks = c->blocks.count;
     if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
-        !vec_reserve(c, c->stamps, blocks) || !vec_reserve(c, c->reach, blocks) ||
+        !vec_reserve(c, c->starts, (uint64_t)blocks + 1) || !vec_reserve(c, c->reach, blocks) ||
         !vec_reserve(c, c->work, blocks) || !vec_reserve(c, c->set, blocks / 64 + 1))
         return false;
     memset(c->set.data, 0, (blocks / 64 + 1) * sizeof *c->set.data);
-    memset(c->stamps.data, 0, blocks * sizeof *c->stamps.data);
+    for (uint32_t b = 0; b < blocks; b++)
+        c->starts.data[b] = 2 * c->blocks.data[b].first;
+    c->starts.data[blocks] = 2 * c->ins.count;
+    struct use_node no_use = {0};
+    vec_push(c, c->use_nodes, no_use);
     /* Entry 0 means none. */
     struct interval no_interval = {0};
     vec_push(c, c->intervals, no_interval);
@@ -381,7 +359,8 @@ bool live_build(struct target_compiler *c)
             define(c, FIRST_VREG + i, 0);
     }
     scan_defs(c);
-    if (c->failed || !scan_uses(c))
+    scan_uses(c);
+    if (c->failed || !vec_reserve(c, c->uses, c->use_nodes.count))
         return false;
     for (uint32_t i = 0; i < c->defs.count && !c->failed; i++)
         live_one(c, c->defs.data[i]);

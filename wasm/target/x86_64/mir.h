@@ -183,9 +183,8 @@ struct marg {
 struct mblock {
     uint32_t first, end;        /* instructions */
     uint32_t succs, succ_count; /* range of c->targets: numbers in layout order */
-    uint32_t preds, pred_count;
-    uint32_t own, own_count;  /* range of c->targets: the block's own phis */
-    uint32_t phis, phi_count; /* margs: operands of the only successor's phis (WHERE: the phi) */
+    uint32_t own, own_count;    /* range of c->targets: the block's own phis */
+    uint32_t phis, phi_count;   /* margs: operands of the only successor's phis (WHERE: the phi) */
     uint32_t ir;
     uint16_t depth;
     bool cold, header;
@@ -205,7 +204,7 @@ struct vreg {
     mreg hint, hint2;    /* registers, real or virtual, it would like to share */
     uint32_t interval;   /* first one, 0: never live */
     union {
-        uint32_t uses;    /* first in c->uses, while liveness is found; ends where the next begin */
+        uint32_t uses;    /* first in c->use_nodes, while liveness is found */
         uint32_t current; /* while walking in order */
     };
     int32_t slot;        /* offset of the spill slot, -1 none */
@@ -229,6 +228,10 @@ struct use {
     uint8_t kind; /* enum use_kind */
     uint8_t hint; /* physical register */
     uint16_t depth;
+};
+struct use_node {
+    struct use use;
+    uint32_t next; /* of the same register, 0: none */
 };
 /* A part of a virtual register's life in one place. */
 struct interval {
@@ -285,7 +288,9 @@ struct target_compiler {
     VEC(struct mins) ins; /* at first backwards, in groups per IR instruction */
     VEC(uint32_t) groups; /* starts of those */
     VEC(struct mblock) blocks;
-    VEC(uint32_t) targets; /* successors, predecessors, switch tables */
+    VEC(uint32_t) targets;    /* successors, the blocks' own phis */
+    VEC(uint32_t) preds;      /* predecessors of all blocks, in order */
+    VEC(uint32_t) pred_first; /* of blocks, and one more: the first of them */
     VEC(struct marg) args;
     VEC(struct vreg) vregs; /* [0] is number FIRST_VREG */
     VEC(struct memory_base) bases;
@@ -297,8 +302,9 @@ struct target_compiler {
     bool calls, catches;
 
     /* liveness and allocation */
-    VEC(struct use) uses;
-    bool counting; /* uses are counted only */
+    VEC(struct use_node) use_nodes; /* as they are found; [0] is none */
+    VEC(struct use) uses;           /* those of each register side by side */
+    VEC(uint32_t) starts;           /* of blocks, and one more: first position */
     VEC(struct range) ranges;
     VEC(struct interval) intervals;
     VEC(struct range) fixed[REG_COUNT];
@@ -306,10 +312,9 @@ struct target_compiler {
     VEC(uint32_t) clobbers;         /* positions of calls */
     VEC(uint32_t) heap;             /* split parts to be allocated, by start */
     VEC(uint32_t) work;
-    VEC(uint32_t) defs;   /* virtual registers by start */
-    VEC(uint32_t) stamps; /* of blocks: number of the register last seen live */
-    VEC(uint32_t) reach;  /* of blocks: up to where */
-    VEC(uint64_t) set;    /* of blocks, empty */
+    VEC(uint32_t) defs;  /* virtual registers by start */
+    VEC(uint32_t) reach; /* of blocks: up to where */
+    VEC(uint64_t) set;   /* of blocks, empty between uses */
     VEC(struct gap_move) moves, merged;
     VEC(uint8_t) at_start, at_end; /* of blocks: register of who is looked at; 0 memory */
     VEC(uint32_t) block_of;        /* of instructions (position / 2): block, for split positions */

@@ -77,37 +77,63 @@ static void inside_blocks(struct target_compiler *c, mreg r)
     }
 }
 
+/* Walks along the parts of a register. */
+struct walk {
+    const struct interval *all, *part;
+    uint32_t next_start;
+};
+
+static void walk_to(struct walk *w, const struct interval *part)
+{
+    w->part = part;
+    w->next_start = part->next ? w->all[part->next].start : UINT32_MAX;
+}
+
+static inline uint8_t walk_place(struct walk *w, uint32_t pos)
+{
+    while (pos >= w->next_start)
+        walk_to(w, w->all + w->part->next);
+    return w->part->reg;
+}
+
+static uint32_t first_block(const struct target_compiler *c, const struct range *range)
+{
+    return range->from / 2 < c->ins.count ? c->block_of.data[range->from / 2] : c->blocks.count;
+}
+
 /* Compares where R is at the end of each block with where the next ones want it. A block's start in
  * a range, unless R begins there, is where R comes in. */
-static void on_edges(struct target_compiler *c, mreg r, uint32_t range, uint32_t range_end)
+static void on_edges(struct target_compiler *c, mreg r, const struct range *ranges, uint32_t count)
 {
-    struct vreg *v = vreg_at(c, r);
-    v->current = v->interval;
-    c->work.count = 0;
-    for (; range < range_end; range++) {
-        uint32_t from = c->ranges.data[range].from, to = c->ranges.data[range].to;
-        uint32_t b = from / 2 < c->ins.count ? c->block_of.data[from / 2] : c->blocks.count;
-        for (; b < c->blocks.count && 2 * c->blocks.data[b].first < to; b++) {
-            uint32_t start = 2 * c->blocks.data[b].first, end = 2 * c->blocks.data[b].end - 1;
-            if (start >= from && start != v->start) {
-                c->work.data[c->work.count++] = b;
-                c->at_start.data[b] = part_at(c, v, start)->reg;
-            }
-            if (to > end)
-                c->at_end.data[b] = part_at(c, v, end)->reg;
+    const struct vreg *v = vreg_at(c, r);
+    const uint32_t *starts = c->starts.data, *preds = c->preds.data, *first = c->pred_first.data;
+    uint8_t *at_start = c->at_start.data, *at_end = c->at_end.data;
+    uint32_t blocks = c->blocks.count;
+    struct walk walk = {.all = c->intervals.data};
+    walk_to(&walk, walk.all + v->interval);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t b = first_block(c, &ranges[k]), to = ranges[k].to;
+        for (; b < blocks && starts[b] < to; b++) {
+            if (starts[b] >= ranges[k].from)
+                at_start[b] = walk_place(&walk, starts[b]);
+            if (starts[b + 1] <= to)
+                at_end[b] = walk_place(&walk, starts[b + 1] - 1);
         }
     }
-    for (uint32_t k = 0; k < c->work.count; k++) {
-        uint32_t b = c->work.data[k];
-        const struct mblock *block = &c->blocks.data[b];
-        for (uint32_t i = 0; i < block->pred_count; i++) {
-            uint32_t p = c->targets.data[block->preds + i];
-            if (c->blocks.data[p].succ_count == 1)
-                transition(c, 2 * (c->blocks.data[p].end - 1), GAP_EDGE_OUT, r, c->at_end.data[p],
-                           c->at_start.data[b]);
-            else
-                transition(c, 2 * block->first, GAP_EDGE_IN, r, c->at_end.data[p],
-                           c->at_start.data[b]);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t b = first_block(c, &ranges[k]), to = ranges[k].to;
+        if (b < blocks && (starts[b] < ranges[k].from || starts[b] == v->start))
+            b++;
+        for (; b < blocks && starts[b] < to; b++) {
+            for (uint32_t i = first[b]; i < first[b + 1]; i++) {
+                uint32_t p = preds[i];
+                if (at_end[p] == at_start[b])
+                    continue;
+                if (c->blocks.data[p].succ_count == 1)
+                    transition(c, starts[p + 1] - 2, GAP_EDGE_OUT, r, at_end[p], at_start[b]);
+                else
+                    transition(c, starts[b], GAP_EDGE_IN, r, at_end[p], at_start[b]);
+            }
         }
     }
 }
@@ -243,8 +269,7 @@ bool resolve_run(struct target_compiler *c)
 {
     uint32_t blocks = c->blocks.count, range = 0;
     c->moves.count = 0;
-    if (!vec_reserve(c, c->work, blocks) || !vec_reserve(c, c->at_start, blocks) ||
-        !vec_reserve(c, c->at_end, blocks))
+    if (!vec_reserve(c, c->at_start, blocks) || !vec_reserve(c, c->at_end, blocks))
         return false;
     for (uint32_t k = 0; k < c->defs.count && !c->failed; k++) {
         mreg r = c->defs.data[k];
@@ -257,7 +282,7 @@ bool resolve_run(struct target_compiler *c)
             v->in_memory |= !at(c, i)->reg;
         if (at(c, v->interval)->next) {
             inside_blocks(c, r);
-            on_edges(c, r, first, range);
+            on_edges(c, r, &c->ranges.data[first], range - first);
         }
     }
     phi_moves(c);
