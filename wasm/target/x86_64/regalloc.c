@@ -21,6 +21,7 @@ struct scan {
     struct target_compiler *c;
     uint32_t position;
     uint32_t active[REG_COUNT];       /* interval living in the register now, 0 none */
+    uint32_t event[REG_COUNT];        /* until then who lives there, or waits in a hole, stays so */
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
     uint32_t clobber_cursor;
     uint32_t until[REG_COUNT];  /* of the current interval: free until */
@@ -107,6 +108,9 @@ static uint32_t intersect_fixed(struct scan *s, const struct interval *it, unsig
 {
     const struct range *fixed = s->c->fixed[reg].data;
     uint32_t n = s->c->fixed[reg].count, k = s->fixed_cursor[reg], i = it->range;
+    while (k < n && fixed[k].to <= s->position)
+        k++;
+    s->fixed_cursor[reg] = k;
     while (k < n && i < it->range_end) {
         uint32_t from = range_from(s, it, i), to = range_to(s, it, i);
         if (from >= limit)
@@ -215,11 +219,14 @@ static uint32_t next_use(struct scan *s, const struct interval *it, uint32_t pos
  * What the next round of a loop takes over through a phi is wanted at the end of this one, unless
  * the phi starts in memory. */
 #define LOOP_DISTANCE (1ull << 32)
-static uint64_t wanted_at(struct scan *s, const struct interval *it)
+static uint64_t wanted_at(struct scan *s, struct interval *it)
 {
     struct target_compiler *c = s->c;
     uint32_t pos = s->position;
     unsigned depth = pos / 2 < c->ins.count ? c->blocks.data[c->block_of.data[pos / 2]].depth : 0;
+    /* Of the uses that are over only the last one still matters. */
+    while (it->use + 1 < it->use_end && c->uses.data[it->use + 1].pos < pos)
+        it->use++;
     for (uint32_t u = it->use; u < it->use_end; u++) {
         const struct use *use = &c->uses.data[u];
         if (use->pos < pos)
@@ -362,20 +369,28 @@ static void settle(struct scan *s, uint32_t i)
         hole_push(s, i);
         return;
     }
-    /* Of the uses that are over only the last one still matters. */
-    while (it->use + 1 < it->use_end && c->uses.data[it->use + 1].pos < s->position)
-        it->use++;
     s->active[it->reg] = i;
 }
 
-static void advance(struct scan *s)
+static void find_event(struct scan *s, unsigned r)
+{
+    struct target_compiler *c = s->c;
+    const struct interval *it = at(s, s->active[r]);
+    uint32_t event = s->active[r] ? range_to(s, it, it->range) : FOREVER;
+    if (c->holes[r].count && comes_back(s, c->holes[r].data[0]) < event)
+        event = comes_back(s, c->holes[r].data[0]);
+    s->event[r] = event;
+}
+
+/* To the current position, with the registers of one class. */
+static void advance(struct scan *s, const uint8_t *order, unsigned count)
 {
     struct target_compiler *c = s->c;
     uint32_t pos = s->position;
-    for (unsigned r = 1; r < REG_COUNT; r++) {
-        while (s->fixed_cursor[r] < c->fixed[r].count &&
-               c->fixed[r].data[s->fixed_cursor[r]].to <= pos)
-            s->fixed_cursor[r]++;
+    for (unsigned k = 0; k < count; k++) {
+        unsigned r = order[k];
+        if (s->event[r] > pos)
+            continue;
         uint32_t i = s->active[r];
         if (i) {
             s->active[r] = 0;
@@ -383,6 +398,7 @@ static void advance(struct scan *s)
         }
         while (c->holes[r].count && comes_back(s, c->holes[r].data[0]) <= pos)
             settle(s, hole_pop(s, r));
+        find_event(s, r);
     }
     while (s->clobber_cursor < c->clobbers.count && c->clobbers.data[s->clobber_cursor] < pos)
         s->clobber_cursor++;
@@ -395,6 +411,7 @@ static void occupy(struct scan *s, uint32_t i, unsigned reg)
     it->reg = (uint8_t)reg;
     vreg_at(c, it->vreg)->last_reg = (uint8_t)reg;
     s->active[reg] = i;
+    find_event(s, reg);
     c->used_regs |= 1u << (reg - 1);
     if (!it->split || !vreg_at(c, phi_leader(c, it->vreg))->group_reg)
         vreg_at(c, phi_leader(c, it->vreg))->group_reg = (uint8_t)reg;
@@ -528,7 +545,7 @@ static void lose_holes(struct scan *s, uint32_t i, unsigned reg)
 static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsigned count)
 {
     struct target_compiler *c = s->c;
-    const struct interval *it = at(s, i);
+    struct interval *it = at(s, i);
     uint32_t call = c->clobbers.count ? intersect_calls(s, it) : FOREVER;
     for (unsigned k = 0; k < count; k++) {
         unsigned r = order[k];
@@ -542,7 +559,7 @@ static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsig
         uint64_t wanted = s->active[r] ? wanted_at(s, at(s, s->active[r])) : UINT64_MAX;
         s->wanted[r] = block != FOREVER && wanted > block ? block : wanted;
         for (uint32_t n = 0; n < c->holes[r].count && !many_holes(s, r); n++) {
-            const struct interval *other = at(s, c->holes[r].data[n]);
+            struct interval *other = at(s, c->holes[r].data[n]);
             if (intersect(s, it, other) == FOREVER)
                 continue;
             wanted = wanted_at(s, other);
@@ -590,6 +607,7 @@ static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsig
 bool regalloc_run(struct target_compiler *c)
 {
     struct scan s = {.c = c};
+    memset(s.event, 0xff, sizeof s.event);
     c->heap.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->holes[r].count = 0;
@@ -606,14 +624,14 @@ bool regalloc_run(struct target_compiler *c)
         else
             i = next++;
         s.position = at(&s, i)->start;
-        advance(&s);
         const struct vreg *v = vreg_at(c, at(&s, i)->vreg);
+        const uint8_t *order = v->xmm ? xmm_order : gpr_order;
+        unsigned count = v->xmm ? sizeof xmm_order : sizeof gpr_order;
+        advance(&s, order, count);
         if (v->incoming && !at(&s, i)->split) {
             to_memory(&s, i);
             continue;
         }
-        const uint8_t *order = v->xmm ? xmm_order : gpr_order;
-        unsigned count = v->xmm ? sizeof xmm_order : sizeof gpr_order;
         if (!take_free(&s, i, order, count) && !c->failed)
             take_blocked(&s, i, order, count);
     }
