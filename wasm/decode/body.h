@@ -54,6 +54,8 @@ struct control {
     const uint8_t *params, *results; /* enum wasm_type each */
     uint32_t param_count, result_count;
     uint32_t height;       /* of the operand stack, below the parameters */
+    ir_block_ref before;   /* the block it began in, if that was live … */
+    uint64_t written;      /* … and what ssa_enter() gave */
     ir_block_ref label;    /* where branches to it lead; IR_NONE: no block yet */
     ir_block_ref other;    /* of a live `if`: the block of its else part, else IR_NONE; of a catch:
                               where exceptions with other tags arrive */

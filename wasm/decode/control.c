@@ -29,6 +29,8 @@ bool body_push_control(struct body_decoder *d, enum control_kind kind, const uin
         .param_count = param_count,
         .result_count = result_count,
         .height = d->operand_count - param_count,
+        .before = d->block,
+        .written = ssa_enter(&d->ssa),
         .label = IR_NONE,
         .other = IR_NONE,
         .handler = IR_NONE,
@@ -285,10 +287,12 @@ bool body_end_block(struct body_decoder *d)
             body_jump_to_label(d, top, d->block);
         d->live = true;
         d->block = top->label;
+        ssa_join(&d->ssa, top->label, top->before);
         if (!read_slots(d, top->height, top->results, top->result_count))
             return false;
         break;
     }
+    ssa_leave(&d->ssa, top->written);
     d->control_count--;
     return true;
 }

@@ -64,7 +64,7 @@ void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
     s->block_count = s->table_blocks = 0;
     s->def_count = s->incomplete_count = s->frame_count = s->value_count = s->phi_count = 0;
     memset(s->zero, 0, sizeof s->zero);
-    s->steps = 0;
+    s->written = s->steps = 0;
     s->next_look = 4096;
     s->max_steps = max_steps;
     s->exhausted = s->late = false;
@@ -111,16 +111,40 @@ ir_block_ref ssa_block_new(struct ssa *s)
         !row_new(s, block))
         return 0;
     s->block_count = block + 1; /* below 2^30: epoch + block does not wrap */
-    s->blocks[block] = (struct ssa_block){IR_NONE, false, true};
+    s->blocks[block] = (struct ssa_block){.before = IR_NONE, .incomplete = IR_NONE, .sealed = true};
     return block;
 }
 
 ir_block_ref ssa_header_new(struct ssa *s)
 {
     ir_block_ref block = ssa_block_new(s);
-    if (!s->f->failed)
-        s->blocks[block] = (struct ssa_block){IR_NONE, true, false};
+    if (!s->f->failed) {
+        s->blocks[block].header = true;
+        s->blocks[block].sealed = false;
+    }
     return block;
+}
+
+void ssa_join(struct ssa *s, ir_block_ref label, ir_block_ref before)
+{
+    if (s->f->failed)
+        return;
+    s->blocks[label].written = s->written;
+    s->blocks[label].before = before;
+}
+
+static uint64_t bit_of(uint32_t var)
+{
+    return UINT64_C(1) << var % 64;
+}
+
+/* Where to look for VAR when BLOCK does not define it, if there is only one such place. */
+static ir_block_ref one_before(const struct ssa *s, ir_block_ref block, uint32_t var)
+{
+    const struct ssa_block *b = &s->blocks[block];
+    if (b->before != IR_NONE && !(b->written & bit_of(var)))
+        return b->before;
+    return b->sealed && s->f->blocks[block].pred_count == 1 ? ir_preds(s->f, block)[0] : IR_NONE;
 }
 
 static uint32_t slot_of(const struct ssa *s, uint32_t block, uint32_t var)
@@ -194,6 +218,7 @@ static void define(struct ssa *s, ir_block_ref block, uint32_t var, ir_ref value
 void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value)
 {
     define(s, block, var, value);
+    s->written |= bit_of(var);
     s->recent[var] = (struct ssa_recent){s->epoch + block, value};
 }
 
@@ -291,15 +316,16 @@ bool ssa_is_late(struct ssa *s)
     return s->late;
 }
 
-/* Down from BLOCK through blocks with a single predecessor: the first that defines VAR (its VALUE
- * then is that, else 0) or has none or several. */
+/* Down from BLOCK as long as there is one place to look at next: the first block that defines VAR
+ * (its VALUE then is that, else 0) or has none or several before it. */
 static ir_block_ref chain_end(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref *value)
 {
-    const struct ir_func *f = s->f;
     uint32_t length = 1;
-    while (!(*value = def_of(s, block, var)) && s->blocks[block].sealed &&
-           f->blocks[block].pred_count == 1) {
-        block = ir_preds(f, block)[0];
+    while (!(*value = def_of(s, block, var))) {
+        ir_block_ref before = one_before(s, block, var);
+        if (before == IR_NONE)
+            break;
+        block = before;
         length++;
     }
     ssa_step(s, length);
@@ -350,7 +376,7 @@ ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_re
 
         /* Up: hand the value to those who asked, until one has to ask further. */
         for (;;) {
-            for (ir_block_ref b = asked; b != end; b = ir_preds(f, b)[0])
+            for (ir_block_ref b = asked; b != end; b = one_before(s, b, var))
                 define(s, b, var, value);
             if (!s->frame_count) {
                 s->recent[var] = (struct ssa_recent){s->epoch + block, value};
@@ -383,14 +409,23 @@ void ssa_seal(struct ssa *s, ir_block_ref header)
     if (f->failed)
         return;
     s->blocks[header].sealed = true;
+    ssa_join(s, header, ir_preds(f, header)[0]);
     uint32_t count = f->blocks[header].pred_count;
     for (uint32_t i = s->blocks[header].incomplete; i != IR_NONE; i = s->incomplete[i].next) {
         ir_ref phi = s->incomplete[i].phi;
+        uint32_t var = s->incomplete[i].var;
         enum ir_type type = f->ins[phi].type;
+        if (!(s->blocks[header].written & bit_of(var))) {
+            ir_ref value = ssa_read(s, var, type, s->blocks[header].before);
+            if (f->failed || s->exhausted)
+                return;
+            become_copy(f, phi, value);
+            continue;
+        }
         uint32_t list = ir_list_new(f, count);
         ssa_step(s, count);
         for (uint32_t p = 0; p < count; p++) {
-            ir_ref value = ssa_read(s, s->incomplete[i].var, type, ir_preds(f, header)[p]);
+            ir_ref value = ssa_read(s, var, type, ir_preds(f, header)[p]);
             if (f->failed || s->exhausted)
                 return;
             f->pool[list + p] = value;

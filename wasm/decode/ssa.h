@@ -6,7 +6,11 @@
  * headers; nothing recurses; definitions stand in a table by block and variable as far as that is
  * in proportion to the code, beyond it in a hash table, so that neither many locals nor many blocks
  * cost anything by themselves; and every step is counted, because the size of SSA itself can be
- * quadratic in that of the code. */
+ * quadratic in that of the code.
+ *
+ * Wasm's control flow is structured, which most searches profit from: where what leaves a construct
+ * meets again, a variable that nothing inside wrote is what it was when the construct began. Who
+ * wrote is told by a bit per variable, which several may share. */
 #ifndef QUINCE_WASM_DECODE_SSA_H
 #define QUINCE_WASM_DECODE_SSA_H
 
@@ -33,6 +37,8 @@ struct ssa_recent {
     ir_ref value;
 };
 struct ssa_block {
+    uint64_t written;    /* of a construct that ends here: bits of what it writes … */
+    ir_block_ref before; /* … and the block it began in; IR_NONE: not the end of one */
     uint32_t incomplete; /* first of the phis to complete when sealed, or IR_NONE */
     bool header, sealed;
 };
@@ -54,6 +60,7 @@ struct ssa {
     uint32_t incomplete_count, incomplete_capacity, frame_count, frame_capacity;
     uint32_t value_count, value_capacity, phi_count, phi_capacity;
     ir_ref zero[IR_TYPE_COUNT]; /* initial values of locals, made when needed */
+    uint64_t written; /* bits of the variables that the innermost construct wrote so far */
     uint64_t steps, max_steps;
     uint64_t next_look; /* at the clock, in steps */
     uint64_t deadline;  /* wasm_host_now() scale; 0: none. Kept from function to function */
@@ -73,6 +80,20 @@ ir_block_ref ssa_block_new(struct ssa *s);
 /* A block that is read before its last predecessor is known, until ssa_seal(). */
 ir_block_ref ssa_header_new(struct ssa *s);
 void ssa_seal(struct ssa *s, ir_block_ref header);
+/* Around a construct: the second takes what the first gave. */
+static inline uint64_t ssa_enter(struct ssa *s)
+{
+    uint64_t outer = s->written;
+    s->written = 0;
+    return outer;
+}
+static inline void ssa_leave(struct ssa *s, uint64_t outer)
+{
+    s->written |= outer;
+}
+/* All that leaves the innermost construct, which began in block BEFORE, meets at LABEL. To be
+ * called at its end. */
+void ssa_join(struct ssa *s, ir_block_ref label, ir_block_ref before);
 void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value);
 /* PARAM_COUNT: variables below it start as parameters, others as zero. */
 ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block);
