@@ -1,5 +1,5 @@
-/* The engine's port to POSIX: mmap for address space and code, signals for faults, a timer per
- * thread for deadlines. */
+/* The engine's port to POSIX: mmap for address space and code, signals for faults, timers per
+ * thread for time budgets. */
 #define _GNU_SOURCE
 #include "port.h"
 
@@ -23,7 +23,7 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-enum { SIGNAL_STACK = 128 * 1024, RETRY_NS = 100000 };
+enum { SIGNAL_STACK = 128 * 1024 };
 
 void *wasm_host_alloc(size_t size)
 {
@@ -207,60 +207,53 @@ static void on_fault(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
-/* Deadlines: one timer per thread. It is left to run when a deadline is taken back or moved later,
- * and looks at what is armed when it fires, so that a call with a budget costs no system call. */
+/* Ticks: a timer per thread. A system call that one comes upon is started anew where that can be;
+ * another timer, whose signal does not start them anew, ends those that a call which is over its
+ * budget is blocked in. */
+enum { TICK, SPENT, TIMERS };
+
 static __thread struct {
     bool ready;
     void *signal_stack;
-    timer_t timer;
-    uint64_t pending; /* when the timer fires; 0: it does not */
-    struct wasm_deadline armed;
+    timer_t timers[TIMERS];
+    struct wasm_thread calls;
 } self;
 
-static void timer_set(uint64_t at)
+static int timer_signal(unsigned timer)
 {
-    struct itimerspec when = {.it_value = {(time_t)(at / 1000000000u), (long)(at % 1000000000u)}};
-    self.pending = at;
-    timer_settime(self.timer, TIMER_ABSTIME, &when, NULL);
+    return SIGRTMIN + 1 + (int)timer;
+}
+
+static void timer_set(unsigned timer, uint64_t ns)
+{
+    struct itimerspec when = {.it_value = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)}};
+    timer_settime(self.timers[timer], 0, &when, NULL);
 }
 
 static void on_timer(int number, siginfo_t *info, void *context)
 {
     (void)number, (void)info;
-    int saved = errno;
-    struct wasm_deadline armed = self.armed;
-    self.pending = 0;
-    if (!self.ready || !armed.at) {
-        errno = saved;
+    if (!self.ready)
         return;
-    }
-    uint64_t now = wasm_host_now();
-    if (now < armed.at) {
-        timer_set(armed.at);
-    } else {
-        struct wasm_context registers;
-        context_get(context, &registers);
-        if (wasm_handle_deadline(armed.instance, &registers)) {
-            context_set(context, &registers);
-            self.armed.at = 0;
-        } else {
-            timer_set(now + RETRY_NS);
-        }
-    }
+    int saved = errno;
+    struct wasm_context registers;
+    context_get(context, &registers);
+    uint64_t next = wasm_handle_tick(&self.calls, &registers);
+    context_set(context, &registers);
+    if (next)
+        timer_set(self.calls.spent ? SPENT : TICK, next);
     errno = saved;
 }
 
-struct wasm_deadline wasm_host_deadline(struct wasm_deadline next)
+struct wasm_thread *wasm_host_thread(void)
 {
-    struct wasm_deadline old = self.armed;
-    /* The signal may come between any two of these. */
-    *(volatile uint64_t *)&self.armed.at = 0;
-    *(struct wasm_instance *volatile *)&self.armed.instance = next.instance;
-    *(volatile uint64_t *)&self.armed.at = next.at;
-    uint64_t pending = *(volatile uint64_t *)&self.pending;
-    if (next.at && self.ready && (!pending || pending > next.at))
-        timer_set(next.at);
-    return old;
+    return &self.calls;
+}
+
+void wasm_host_tick(uint64_t ns)
+{
+    if (self.ready)
+        timer_set(TICK, ns);
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -270,15 +263,25 @@ static void set_handlers(void)
 {
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
-    /* A deadline does not interrupt the handling of a fault, which moves the same registers. */
-    sigaddset(&action.sa_mask, SIGRTMIN + 1);
+    /* A tick does not interrupt the handling of a fault, which moves the same registers. */
+    for (unsigned i = 0; i < TIMERS; i++)
+        sigaddset(&action.sa_mask, timer_signal(i));
     action.sa_sigaction = on_fault;
     handlers_set = true;
     for (size_t i = 0; i < sizeof(fault_signals) / sizeof(*fault_signals); i++)
         handlers_set &= !sigaction(fault_signals[i], &action, &previous[i]);
-    /* No SA_RESTART: a system call that blocks a host function past the deadline comes back. */
     action.sa_sigaction = on_timer;
-    handlers_set &= !sigaction(SIGRTMIN + 1, &action, NULL);
+    for (unsigned i = 0; i < TIMERS; i++) {
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK | (i == SPENT ? 0 : SA_RESTART);
+        handlers_set &= !sigaction(timer_signal(i), &action, NULL);
+    }
+}
+
+static void signal_stack_free(void)
+{
+    stack_t off = {.ss_flags = SS_DISABLE};
+    sigaltstack(&off, NULL);
+    munmap(self.signal_stack, SIGNAL_STACK);
 }
 
 bool host_port_thread_init(void)
@@ -293,12 +296,22 @@ bool host_port_thread_init(void)
     if (self.signal_stack == MAP_FAILED)
         return false;
     stack_t stack = {.ss_sp = self.signal_stack, .ss_size = SIGNAL_STACK};
-    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN + 1};
-    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-    if (sigaltstack(&stack, NULL) || timer_create(CLOCK_MONOTONIC, &event, &self.timer)) {
+    if (sigaltstack(&stack, NULL)) {
         munmap(self.signal_stack, SIGNAL_STACK);
         return false;
     }
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID};
+    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    for (unsigned i = 0; i < TIMERS; i++) {
+        event.sigev_signo = timer_signal(i);
+        if (timer_create(CLOCK_MONOTONIC, &event, &self.timers[i])) {
+            while (i--)
+                timer_delete(self.timers[i]);
+            signal_stack_free();
+            return false;
+        }
+    }
+    self.calls.frequency = 0; /* asked for while there was no timer */
     self.ready = true;
     return true;
 }
@@ -308,8 +321,7 @@ void host_port_thread_exit(void)
     if (!self.ready)
         return;
     self.ready = false;
-    timer_delete(self.timer);
-    stack_t off = {.ss_flags = SS_DISABLE};
-    sigaltstack(&off, NULL);
-    munmap(self.signal_stack, SIGNAL_STACK);
+    for (unsigned i = 0; i < TIMERS; i++)
+        timer_delete(self.timers[i]);
+    signal_stack_free();
 }

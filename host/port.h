@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-/* Makes the calling thread ready to run Wasm: fault and timer signals, a signal stack, a timer.
+/* Makes the calling thread ready to run Wasm: fault and timer signals, a signal stack, timers.
  * Once per thread; false with errno set. */
 bool host_port_thread_init(void);
-/* Gives the thread's signal stack and timer back. */
+/* Gives the thread's signal stack and timers back. */
 void host_port_thread_exit(void);
 
 #endif

@@ -89,8 +89,8 @@ static const struct wasi_fd *subscribed(struct wasi *wasi, struct subscription *
 }
 
 /* Waits for the first of the pollfds or the shortest timeout from START; 0 or an error. */
-static uint32_t wait_for(struct pollfd *fds, nfds_t count, bool has_timeout, uint64_t start,
-                         uint64_t timeout)
+static uint32_t wait_for(struct wasm_instance *in, struct pollfd *fds, nfds_t count,
+                         bool has_timeout, uint64_t start, uint64_t timeout)
 {
     for (;;) {
         uint64_t gone = now_of(CLOCK_MONOTONIC) - start;
@@ -99,9 +99,15 @@ static uint32_t wait_for(struct pollfd *fds, nfds_t count, bool has_timeout, uin
         int wait = !has_timeout ? -1 : ms > 1000000 ? 1000000 : (int)ms;
         if (!count && has_timeout) {
             struct timespec nap = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-            return nanosleep(&nap, NULL) ? wasi_errno(errno) : WASI_ESUCCESS;
+            if (nanosleep(&nap, NULL) == 0)
+                return WASI_ESUCCESS;
+            if (errno != EINTR || wasm_call_spent(in))
+                return wasi_errno(errno);
+            continue; /* a tick of the call's time budget */
         }
         int n = poll(fds, count, wait);
+        if (n < 0 && errno == EINTR && !wasm_call_spent(in))
+            continue;
         if (n < 0)
             return wasi_errno(errno);
         if (n > 0 || (has_timeout && now_of(CLOCK_MONOTONIC) - start >= timeout))
@@ -145,7 +151,7 @@ uint32_t wasi_poll_oneoff(struct wasm_instance *in, uint32_t subscriptions, uint
         }
     }
     if (!result)
-        result = wait_for(fds, fd_count, has_timeout, start, timeout);
+        result = wait_for(in, fds, fd_count, has_timeout, start, timeout);
     uint64_t gone = now_of(CLOCK_MONOTONIC) - start;
     uint32_t happened = 0;
     for (uint32_t i = 0; !result && i < count; i++) {

@@ -34,16 +34,26 @@ void wasm_host_unpublish(void *code, size_t size);
 /* Monotonic time in nanoseconds. */
 uint64_t wasm_host_now(void);
 
-/* Arms the deadline of the calling thread's current call: from AT (wasm_host_now() scale) on the
- * port calls wasm_handle_deadline(instance, …) in that thread, again and again (some 100 us apart)
- * until it returns true or the deadline is replaced. AT 0 disarms. Returns what was armed before,
- * which a nested call hands back when it ends. Called around every call with a budget: cheap when
- * the new deadline is later than one that a pending timer covers. */
-struct wasm_deadline {
-    uint64_t at;
-    struct wasm_instance *instance;
+/* Time budgets. While a thread runs calls that have one it is interrupted by *ticks*, and each tick
+ * counts as the time between two of them, however long ago the last one was: what a call is charged
+ * is the time that it ran, not that for which the machine's host or another thread had the CPU.
+ *
+ * The port keeps one of these for each thread, at first all zero and written by the engine alone.
+ * wasm_host_thread() finds that of the calling thread. */
+struct wasm_thread {
+    struct wasm_instance *instance; /* whose call runs, the innermost one; NULL: none */
+    struct wasm_outer_call *outer;  /* the calls around it */
+    uint64_t charged;               /* ns charged to the innermost call */
+    uint32_t frequency;             /* ticks per second to come; 0: none */
+    bool spent;                     /* a call is over its budget and has still to be ended */
 };
-struct wasm_deadline wasm_host_deadline(struct wasm_deadline next);
+struct wasm_thread *wasm_host_thread(void);
+/* Interrupts the calling thread in NS from now, wherever it then stands, to call
+ * wasm_handle_tick(); what that answers is the time to the next one, counted from then. Replaces
+ * what was asked for before. An interrupted host function goes on as if nothing had happened; only
+ * when .spent is set a system call that it is blocked in may come back. Time for which the thread
+ * sleeps in a host function counts as well. */
+void wasm_host_tick(uint64_t ns);
 
 /* Sleeps while *WORD is VALUE, until wasm_host_wake() or UNTIL (wasm_host_now() scale; UINT64_MAX:
  * for ever); may come back for no reason. Wakes whoever sleeps on WORD, which is not read. */

@@ -267,7 +267,10 @@ struct wasm_instance_options {
     size_t stack_size;  /* bytes of engine stack; 0: WASM_DEFAULT_STACK */
     uint64_t max_pages; /* quota over all memories the instance owns; 0: the module's own maximum */
     uint32_t max_elements; /* quota over all its tables; 0: WASM_DEFAULT_ELEMENTS */
-    uint64_t budget_ns;    /* of instantiation and, until changed, of each call; 0: none */
+    /* Time that instantiation and, until changed, each call may take; 0: as long as it likes. It is
+     * the time it runs or sleeps that counts, not that for which it is kept from the CPU. A call
+     * ends between BUDGET and BUDGET x 1.25, for budgets below 0.4 ms within 0.1 ms of it. */
+    uint64_t budget_ns;
 };
 #define WASM_DEFAULT_STACK    (1024u * 1024u)
 #define WASM_DEFAULT_ELEMENTS 10000000u
@@ -292,6 +295,10 @@ struct wasm_functype wasm_func_type(const struct wasm_func *func);
  * The floating-point control (rounding, traps, denormals) is set to its default and left there. */
 enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
                          union wasm_value *results);
+
+/* Is CALLER's time budget spent? A host function that waits in several steps looks at it between
+ * them, and comes back when it is. */
+bool wasm_call_spent(struct wasm_instance *caller);
 
 /* Ends the innermost call of CALLER with TRAP; only from a host function. WASM_TRAP_EXCEPTION lets
  * the exception pass that its last wasm_call() of CALLER's linked set ended with: it goes on to
@@ -336,9 +343,12 @@ enum wasm_fault { WASM_FAULT_ACCESS, WASM_FAULT_DIVIDE, WASM_FAULT_ILLEGAL };
 /* A hardware fault at ADDR: true if it is a Wasm trap, *ctx then says where to go on. Safe in any
  * context, takes no lock. */
 bool wasm_handle_fault(struct wasm_context *ctx, enum wasm_fault fault, uintptr_t addr);
-/* The deadline of INSTANCE's running call has passed. With the interrupted registers in *ctx: true
- * if it stood in extension code and *ctx now leaves it; false if it stands elsewhere, and the flag
- * read at the return from host functions is set. ctx may be NULL (only set the flag). */
-bool wasm_handle_deadline(struct wasm_instance *instance, struct wasm_context *ctx);
+/* A tick of THREAD (host.h), with its interrupted registers in *ctx, or NULL while it sleeps.
+ * Charges the running calls; *ctx is changed where one of them is over its budget and the thread
+ * stands in extension code, which it then leaves. Elsewhere a flag is set that is read at the
+ * return from host functions. Answers in how many ns the next tick is due, 0: in none. Takes no
+ * lock. */
+struct wasm_thread;
+uint64_t wasm_handle_tick(struct wasm_thread *thread, struct wasm_context *ctx);
 
 #endif

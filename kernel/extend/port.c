@@ -1,4 +1,4 @@
-/* The engine's port to the kernel: its memory from mm/, faults from arch/, deadlines from time/ and
+/* The engine's port to the kernel: its memory from mm/, faults from arch/, ticks from time/ and
  * the hook on the way out of an interrupt. */
 #include <errno.h>
 #include <string.h>
@@ -158,100 +158,57 @@ static bool on_fault(struct trap_frame *frame, enum fault_kind kind, uintptr_t a
     return true;
 }
 
-/* Deadlines. A slot belongs to the thread that used it last; its timer is left to run when the
- * deadline is taken back or moved later and looks at what is armed when it fires, so that a call
- * with a budget costs a few stores. Threads are not told when they end: a slot whose thread is gone
- * has nothing armed and is taken by whoever needs one. */
-enum { SLOTS = 32, RETRY_NS = 50000 };
+/* Ticks. Each thread has a timer for them; when it fires, the thread is asked to call the engine on
+ * its way out of the interrupt, where its registers can be changed. */
+enum { LOOK_AGAIN_NS = 10 * 1000 * 1000 };
+_Static_assert(sizeof(struct wasm_thread) <= sizeof(((struct thread *)0)->calls) &&
+                   _Alignof(struct wasm_thread) <= 8,
+               "a thread has room for what the engine knows of it");
 
-static struct slot {
-    struct thread *thread;
-    struct wasm_deadline armed;
-    uint64_t fires; /* when the timer does; 0: it is not armed */
-    struct timer timer;
-} slots[SLOTS];
-static struct spinlock slots_lock;
-
-static void slot_timer(struct slot *slot, uint64_t at)
+static struct wasm_thread *calls_of(struct thread *thread)
 {
-    slot->fires = at;
-    timer_arm(&slot->timer, at);
+    return (struct wasm_thread *)(void *)thread->calls;
 }
 
 /* On the way out of an interrupt into the thread, which stands wherever it was interrupted. */
 static void on_resume(struct thread *self, struct trap_frame *frame)
 {
-    struct slot *slot = self->resume_data;
-    struct wasm_deadline armed = slot->armed;
     self->resume_hook = NULL;
-    if (!armed.at)
-        return;
-    uint64_t now = clock_now();
-    if (now < armed.at) {
-        slot_timer(slot, armed.at);
-        return;
-    }
     struct wasm_context context;
     context_get(frame, &context);
-    if (wasm_handle_deadline(armed.instance, &context)) {
-        context_set(frame, &context);
-        slot->armed.at = 0;
-    } else {
-        slot_timer(slot, now + RETRY_NS);
-    }
+    uint64_t next = wasm_handle_tick(calls_of(self), &context);
+    context_set(frame, &context);
+    if (next)
+        timer_arm(&self->tick, clock_now() + next);
 }
 
 static void on_timer(struct timer *timer)
 {
-    struct slot *slot = timer->context;
-    slot->fires = 0;
-    if (!slot->armed.at)
-        return;
-    if (clock_now() < slot->armed.at) {
-        slot_timer(slot, slot->armed.at);
+    struct thread *thread = timer->context;
+    if (thread->state == THREAD_BLOCKED) { /* in a host function: sleeping counts as running */
+        uint64_t next = wasm_handle_tick(calls_of(thread), NULL);
+        if (next)
+            timer_arm(timer, clock_now() + next);
         return;
     }
-    /* The thread is in a call, so it lives; if it is not the one interrupted, it finds the hook
-     * when an interrupt next resumes it. */
-    slot->thread->resume_data = slot;
-    slot->thread->resume_hook = on_resume;
+    thread->resume_hook = on_resume;
+    /* If another thread was interrupted, there has to be an interrupt once this one runs again:
+     * threads that gave up the CPU by themselves do not come back by way of one. */
+    if (thread != thread_current())
+        timer_arm(timer, clock_now() + LOOK_AGAIN_NS);
 }
 
-/* Under the lock. */
-static struct slot *slot_of(struct thread *thread)
+struct wasm_thread *wasm_host_thread(void)
 {
-    struct slot *found = NULL;
-    for (unsigned i = 0; i < SLOTS; i++) {
-        if (slots[i].thread == thread)
-            return &slots[i];
-        if (!found && (!slots[i].thread || !slots[i].armed.at))
-            found = &slots[i];
-    }
-    if (found) {
-        timer_cancel(&found->timer);
-        found->fires = 0;
-        found->timer.fn = on_timer;
-        found->timer.context = found;
-        found->thread = thread;
-    }
-    return found;
+    return calls_of(thread_current());
 }
 
-struct wasm_deadline wasm_host_deadline(struct wasm_deadline next)
+void wasm_host_tick(uint64_t ns)
 {
-    struct wasm_deadline old = {0, NULL};
-    cpu_irq_state state = spin_lock(&slots_lock);
-    struct slot *slot = slot_of(thread_current());
-    if (slot) {
-        old = slot->armed;
-        slot->armed = next;
-        if (next.at && (!slot->fires || slot->fires > next.at))
-            slot_timer(slot, next.at);
-    }
-    spin_unlock(&slots_lock, state);
-    if (!slot && next.at)
-        klog(LOG_ERROR, "wasm: more than %d threads in calls with a time budget", SLOTS);
-    return old;
+    struct thread *self = thread_current();
+    self->tick.fn = on_timer;
+    self->tick.context = self;
+    timer_arm(&self->tick, clock_now() + ns);
 }
 
 static int port_init(void)

@@ -109,6 +109,7 @@ struct thread *thread_create_on(const char *name, void (*fn)(void *arg), void *a
 
 void thread_exit(void)
 {
+    timer_cancel(&thread_current()->tick);
     (void)spin_lock(&schedule_lock);
     struct thread *self = thread_current();
     cpu_percpu()->preempt_count = 0;

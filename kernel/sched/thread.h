@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "sched/list.h"
+#include "time/timer.h"
 
 struct trap_frame;
 struct wait_queue;
@@ -44,9 +45,12 @@ struct thread {
     int wait_result;
     struct wait_queue *waiting_on;
     /* Called on the way out of an interrupt into this thread with its frame, interrupts off, while
-     * not NULL; the extension system uses it to end calls over budget. */
+     * not NULL; the extension system uses it to charge calls their time. */
     void (*resume_hook)(struct thread *self, struct trap_frame *frame);
-    void *resume_data;
+    /* What the engine knows of the calls that run on this thread, and the timer that ticks while
+     * they have a time budget (extend/port.c). */
+    _Alignas(8) unsigned char calls[40];
+    struct timer tick;
     void *extension; /* what runs on it, for the panic screen: const char *name or NULL */
     void *posix;     /* posix/: clear_child_tid and such */
 };

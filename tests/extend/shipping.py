@@ -6,6 +6,7 @@ clients. Prints TAP.
 """
 import argparse
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -193,6 +194,26 @@ class Test:
                    "changing packets needs a grant")
         self.unload("reflect")
 
+    def patient(self):
+        """The machine stands still, longer than a call may take, while it is in one."""
+        self.load(self.own("patient"))
+        with socket.socket(type=socket.SOCK_DGRAM) as s:
+            s.connect(("127.0.0.1", self.machine.udp))
+            for _ in range(20):
+                s.send(b"work")
+                time.sleep(0.005)
+                os.kill(self.machine.process.pid, signal.SIGSTOP)
+                time.sleep(0.5)
+                os.kill(self.machine.process.pid, signal.SIGCONT)
+                time.sleep(0.1)
+                entry = self.control.extension("patient")
+                if entry["longest_ns"] > 4 * entry["budget_ns"] or entry["faults"]:
+                    break
+        self.check(entry["longest_ns"] > 4 * entry["budget_ns"],
+                   "patient: a call lasted for more than four budgets", entry)
+        self.check(entry["faults"] == 0, "patient: the CPU was away, so that was not its fault", entry)
+        self.unload("patient")
+
     def churn(self):
         """Loads and unloads under traffic: no request may fail."""
         http = Load(self.machine.http, 2)
@@ -210,7 +231,7 @@ class Test:
 
     def run(self):
         self.check(self.machine.wait_http(60), "httpd answers")
-        for part in [self.flows, self.pcap, self.firewall, self.clock, self.reflect, self.churn]:
+        for part in [self.flows, self.pcap, self.firewall, self.clock, self.reflect, self.patient, self.churn]:
             try:
                 part()
             except (Refused, OSError, EOFError, KeyError, IndexError, struct.error) as error:

@@ -69,17 +69,6 @@ static bool link_arguments(struct wasm_func *func, const struct wasm_functype *t
 typedef uint32_t (*entry_fn)(struct wasm_func *func, const union wasm_value *args,
                              uintptr_t stack_top, union wasm_value *results);
 
-/* Arms the call's own budget, within what an outer call has left; answers what was armed. */
-static struct wasm_deadline budget_arm(struct instance *instance)
-{
-    uint64_t now = wasm_host_now(), budget = instance->budget_ns;
-    struct wasm_deadline mine = {now + budget < now ? UINT64_MAX : now + budget, &instance->abi};
-    struct wasm_deadline outer = wasm_host_deadline(mine);
-    if (outer.at && outer.at < mine.at)
-        wasm_host_deadline(outer);
-    return outer;
-}
-
 /* A call from a host function of the same store: on the stack that is in use, whose context is put
  * back afterwards. */
 static __attribute__((noinline)) enum wasm_trap call_nested(struct wasm_func *func, entry_fn entry,
@@ -107,18 +96,13 @@ static __attribute__((noinline)) enum wasm_trap call_nested(struct wasm_func *fu
     } else if (here < exec->host_limit) {
         return WASM_TRAP_STACK;
     }
-    uint64_t budget = instance->budget_ns;
-    struct wasm_deadline outer = {0, NULL};
-    if (budget)
-        outer = budget_arm(instance);
+    struct wasm_outer_call outer;
+    budget_enter(instance, &outer);
     store->depth++;
     enum wasm_trap trap = (enum wasm_trap)entry(func, args, top, results);
     store->depth--;
-    if (budget) {
-        wasm_host_deadline(outer);
-        /* Its own deadline has passed; the outer one, if it has passed too, says so again. */
-        exec->interrupted = 0;
-    }
+    exec->interrupted = 0;
+    budget_leave(&outer);
     if (trap) {
         stack_unpoison(store, top ? top : here);
         exec->trap = trap;
@@ -164,15 +148,12 @@ enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
     store->exec.interrupted = 0;
     store->exec.exception = store->passing = NULL;
     store->trace_count = 0;
-    uint64_t budget = instance->budget_ns;
-    struct wasm_deadline outer = {0, NULL};
-    if (budget)
-        outer = budget_arm(instance);
+    struct wasm_outer_call outer;
+    budget_enter(instance, &outer);
     store->depth = 1;
     enum wasm_trap trap = (enum wasm_trap)entry(func, args, top, results);
     store->depth = 0;
-    if (budget)
-        wasm_host_deadline(outer);
+    budget_leave(&outer);
     if (trap) {
         stack_unpoison(store, top);
         store->exec.trap = trap;

@@ -276,7 +276,6 @@ struct wasm_instance *wasm_instance_new(struct wasm_module *module,
     in->module = module;
     in->open = true;
     in->host_data = options ? options->host_data : NULL;
-    in->budget_ns = options ? options->budget_ns : 0;
     in->max_pages = options && options->max_pages ? options->max_pages : UINT64_MAX;
     in->max_elements =
         options && options->max_elements ? options->max_elements : WASM_DEFAULT_ELEMENTS;
@@ -285,6 +284,7 @@ struct wasm_instance *wasm_instance_new(struct wasm_module *module,
         stack_size = 2 * WASM_HOST_STACK;
     in->stack_size = (stack_size + 4095) & ~(size_t)4095;
     in->store = store;
+    wasm_instance_set_budget(&in->abi, options ? options->budget_ns : 0);
     in->abi.exec = &store->exec;
     store->members = &in->abi;
     store->holds = 1;
@@ -354,6 +354,7 @@ struct wasm_module *wasm_instance_module(struct wasm_instance *instance)
 void wasm_instance_set_budget(struct wasm_instance *instance, uint64_t ns)
 {
     instance_of(instance)->budget_ns = ns;
+    instance_of(instance)->tick_frequency = budget_frequency(ns);
 }
 
 bool wasm_instance_export(struct wasm_instance *instance, const char *name, size_t name_len,

@@ -74,6 +74,7 @@ struct instance {
     uint8_t *stack; /* reservation: guard, then the stack */
     size_t stack_size;
     uint64_t budget_ns;
+    uint32_t tick_frequency;         /* that the budget asks for: see budget.c */
     uint64_t pages, max_pages;       /* of own memories; quota */
     uint64_t elements, max_elements; /* of own tables; quota */
     struct wasm_func *host_funcs;    /* one per imported function; used for those of the host */
@@ -158,6 +159,20 @@ void exceptions_free(struct wasm_store *store);
 /* From a host function with frame FP: the exception that came out of a nested call goes on to the
  * handlers of CALLER. Returns if there is none on its way. */
 void exception_pass_on(struct wasm_instance *caller, uintptr_t fp);
+
+/* budget.c: begins and ends a call of INSTANCE on this thread. OUTER is what ran before. */
+struct wasm_outer_call {
+    struct wasm_instance *instance;
+    struct wasm_outer_call *outer;
+    uint64_t charged;
+};
+void budget_enter(struct instance *instance, struct wasm_outer_call *outer);
+void budget_leave(const struct wasm_outer_call *outer);
+/* How often a thread in calls of NS must be interrupted; 0: never. */
+uint32_t budget_frequency(uint64_t ns);
+
+/* trap.c: the call that stands at *CTX is over its budget: leaves it, or sets the flag. */
+bool trap_timeout(struct wasm_instance *instance, struct wasm_context *ctx);
 
 /* backtrace.c: fills store->trace; reads memory only, safe in a fault handler. */
 void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp);

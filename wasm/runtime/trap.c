@@ -1,4 +1,4 @@
-/* Hardware faults and expired deadlines, turned into traps. Runs in signal handlers and on
+/* Hardware faults and spent budgets, turned into traps. Runs in signal handlers and on
  * exception stacks: no locks, no allocation, only memory that is certainly there. */
 #include "runtime/instance.h"
 
@@ -72,14 +72,13 @@ bool wasm_handle_fault(struct wasm_context *ctx, enum wasm_fault fault, uintptr_
     return true;
 }
 
-bool wasm_handle_deadline(struct wasm_instance *instance, struct wasm_context *ctx)
+bool trap_timeout(struct wasm_instance *instance, struct wasm_context *ctx)
 {
     struct wasm_module *module = ctx ? range_find(ctx->pc) : NULL;
     if (module && module_find_func(module, (uint32_t)(ctx->pc - (uintptr_t)module->code)) != ~0u) {
         leave(ctx, instance_of((struct wasm_instance *)ctx->instance)->store, WASM_TRAP_TIMEOUT);
         return true;
     }
-    if (instance)
-        __atomic_store_n(&instance_of(instance)->store->exec.interrupted, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&instance->exec->interrupted, 1, __ATOMIC_RELAXED);
     return false;
 }

@@ -45,16 +45,12 @@ static uint32_t wait(struct wasm_instance *instance, uint64_t address, uint64_t 
     struct waiter self = {.address = locate(instance, address, offset, size, memory)};
     if (!(memory->flags & WASM_MEMORY_SHARED))
         wasm_trap(instance, WASM_TRAP_SHARED);
-    struct wasm_deadline armed = wasm_host_deadline((struct wasm_deadline){0, NULL});
-    wasm_host_deadline(armed);
-    uint64_t now = wasm_host_now(), until = UINT64_MAX;
-    /* Arming it again makes a timer that is late fire in here each time: a loop of waits that come
-     * back at once would never be met elsewhere. */
-    if (armed.at && now >= armed.at)
+    /* A loop of waits that come back at once may never be met elsewhere. */
+    if (wasm_call_spent(instance))
         wasm_trap(instance, WASM_TRAP_TIMEOUT);
-    if (timeout >= 0 && __builtin_add_overflow(now, (uint64_t)timeout, &until))
+    uint64_t until = UINT64_MAX;
+    if (timeout >= 0 && __builtin_add_overflow(wasm_host_now(), (uint64_t)timeout, &until))
         until = UINT64_MAX;
-    uint64_t wake = armed.at && armed.at < until ? armed.at : until;
 
     wasm_host_lock();
     uint64_t value = size == 4
@@ -68,8 +64,12 @@ static uint32_t wait(struct wasm_instance *instance, uint64_t address, uint64_t 
     last = &self.next;
     wasm_host_unlock();
 
-    while (!__atomic_load_n(&self.woken, __ATOMIC_ACQUIRE) && wasm_host_now() < wake)
-        wasm_host_wait(&self.woken, 0, wake);
+    /* A tick may not wake it, so it looks for itself whether the budget is spent. */
+    uint32_t frequency = wasm_host_thread()->frequency;
+    uint64_t step = frequency ? 1000000000 / frequency : UINT64_MAX, now;
+    while (!__atomic_load_n(&self.woken, __ATOMIC_ACQUIRE) && !wasm_call_spent(instance) &&
+           (now = wasm_host_now()) < until)
+        wasm_host_wait(&self.woken, 0, until - now > step ? now + step : until);
 
     wasm_host_lock(); /* also keeps SELF until whoever wakes it is done with it */
     bool woken = self.woken;
@@ -78,7 +78,7 @@ static uint32_t wait(struct wasm_instance *instance, uint64_t address, uint64_t 
     wasm_host_unlock();
     if (woken)
         return WOKEN;
-    if (armed.at && wasm_host_now() >= armed.at)
+    if (wasm_call_spent(instance))
         wasm_trap(instance, WASM_TRAP_TIMEOUT);
     return TIMED_OUT;
 }
