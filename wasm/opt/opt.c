@@ -8,7 +8,7 @@ static const struct opt_pass {
     const char *name;
     bool (*run)(struct ir_func *f); /* false: out of memory */
 } passes[] = {
-    {"fold", opt_fold},     {"branch", opt_branch}, {"gvn", opt_gvn},
+    {"fold", opt_fold},     {"branch", opt_branch}, {"gvn", opt_gvn}, {"combine", opt_combine},
     {"memory", opt_memory}, {"licm", opt_licm},     {"dce", opt_dce},
 };
 

@@ -1,0 +1,284 @@
+"""Random functions of the shapes that each optimiser pass looks for: what they return, where they
+trap and what is in memory then must not depend on the passes. And that the passes do find them.
+
+passes.py FUZZ-SUBJECT [--rounds N] [--seed N]
+"""
+
+import argparse
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+from tap import QUINCE, main  # noqa: E402
+
+TOP = 65536
+ADDRESSES = [0, 1, 5, 64, 1000, TOP - 9, TOP - 8, TOP - 7, TOP - 4, TOP - 3, TOP - 2, TOP - 1, TOP,
+             0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffff8, 0xfffffffc, 0xfffffffe, 0xffffffff]
+VALUES = [0, 1, -1, 0x0123456789abcdef, 0x8081828384858687 - (1 << 64), 0xff00ff00]
+
+
+class Bytes:
+    """Sums of bytes from memory or of one value in some order, and byte-wise stores."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.type = rng.choice(["i32", "i64"])
+        self.width = 4 if self.type == "i32" else 8
+
+    def address(self, at):
+        """$p + at, by the offset or by an addition."""
+        how = self.rng.choice(self.hows)
+        if how == "offset":
+            return f"offset={at}", "(local.get $p)"
+        if how == "add":
+            return "", f"(i32.add (local.get $p) (i32.const {at}))"
+        if how == "masked":
+            return "", ("(i32.add (i32.and (local.get $p) (i32.const 0xff)) "
+                        f"(i32.const {at + 65535 - 0xff - 4}))")
+        return f"offset={at}", "(i32.const 65530)"
+
+    def shift(self, text, count):
+        """A value of self.type moved by COUNT bytes, to the right below 0."""
+        if count == 0:
+            return text
+        op = "shl" if count > 0 else "shr_u"
+        return f"({self.type}.{op} {text} ({self.type}.const {8 * abs(count)}))"
+
+    def part(self, source, at):
+        """Byte SOURCE as byte AT of the result."""
+        kind = self.kind
+        t = self.type
+        if kind == "memory":
+            offset, address = self.address(source)
+            size = "8_s" if at == self.width - 1 and self.rng.random() < 0.3 else "8_u"
+            return self.shift(f"({t}.load{size} {offset} {address})", at)
+        value = "(local.get $x)" if t == "i64" else "(local.get $y)"
+        if self.rng.random() < 0.5:
+            one = self.shift(f"({t}.and {self.shift(value, -source)} ({t}.const 0xff))", at)
+            return one if source else self.shift(f"({t}.and {value} ({t}.const 0xff))", at)
+        mask = 0xff << (8 * at)
+        return f"({t}.and {self.shift(value, at - source)} ({t}.const {mask}))"
+
+    def joined(self, parts):
+        while len(parts) > 1:
+            k = self.rng.randrange(len(parts) - 1)
+            op = self.rng.choice(self.ops)
+            parts[k:k + 2] = [f"({self.type}.{op} {parts[k]} {parts[k + 1]})"]
+        return parts[0]
+
+    def body(self):
+        rng = self.rng
+        self.kind = rng.choice(["memory", "memory", "value"])
+        self.hows = rng.choice([["offset"], ["add"], ["masked"], ["fixed"], ["offset", "add"]])
+        self.ops = rng.choice([["or"], ["add"], ["xor"], ["or", "add", "xor"]])
+        count = rng.choice([2, 2, 3, 4, 4, self.width])
+        start, base = rng.randrange(self.width - count + 1), rng.randrange(3)
+        if self.kind == "value" and base + count > self.width:
+            base = 0
+        order = list(range(count))
+        if rng.random() < 0.5:
+            order.reverse()
+        if rng.random() < 0.1:
+            rng.shuffle(order)
+        parts = [self.part(base + source, start + at) for at, source in enumerate(order)]
+        if rng.random() < 0.1:
+            parts.append(self.part(base, start + rng.randrange(count)))
+        if rng.random() < 0.7:
+            rng.shuffle(parts)
+        if rng.random() < 0.15: # something between the loads
+            k = rng.randrange(len(parts))
+            kept = rng.choice([
+                "(i32.store8 offset=2 (local.get $p) (local.get $y))",
+                "(local.set $y (i32.div_u (i32.const 1) (local.get $y)))",
+                "(global.set $g (i32.const 9))",
+                "(drop (i32.load8_u offset=70 (local.get $p)))"])
+            parts[k] = f"(block (result {self.type}) {kept} {parts[k]})"
+        text = self.joined(parts)
+        if rng.random() < 0.2:
+            text = f"(local.tee $s {text})" if self.type == "i64" else f"(local.tee $t {text})"
+        if rng.random() < 0.2 and self.type == "i32":
+            text = f"({self.type}.and {text} ({self.type}.const 0xffff))"
+        if self.type == "i32":
+            text = f"(i64.extend_i32_{rng.choice('us')} {text})"
+        stores = self.stores() if rng.random() < 0.6 else ""
+        return f"{stores} (i64.add {text} (i64.add (local.get $s) (i64.extend_i32_u (local.get $t))))"
+
+    def stores(self):
+        """Bytes of $x or $y, one store each."""
+        rng = self.rng
+        t = rng.choice(["i32", "i64"])
+        width = 4 if t == "i32" else 8
+        value = "(local.get $y)" if t == "i32" else "(local.get $x)"
+        count = rng.choice([2, 4, width])
+        low = rng.randrange(width - count + 1)
+        places = list(range(count))
+        if rng.random() < 0.5:
+            places.reverse()
+        lines = []
+        for source, place in enumerate(places):
+            offset, address = self.address(place)
+            k = low + source
+            piece = f"({t}.shr_{rng.choice('us')} {value} ({t}.const {8 * k}))" if k else value
+            lines.append(f"({t}.store8 {offset} {address} {piece})")
+        if rng.random() < 0.3:
+            lines.reverse()
+        if rng.random() < 0.1:
+            rng.shuffle(lines)
+        if rng.random() < 0.3:
+            lines.insert(0, rng.choice(["(i32.store8 offset=9 (local.get $p) (i32.const 1))",
+                                        "(drop (i32.load8_u offset=7 (local.get $p)))"]))
+        if rng.random() < 0.15:
+            lines.insert(rng.randrange(len(lines)), rng.choice([
+                "(drop (i32.load8_u offset=70 (local.get $p)))",
+                "(local.set $t (i32.load8_u offset=1 (local.get $p)))"]))
+        return "\n    ".join(lines)
+
+
+def function(shape, rng, index):
+    return f"""  (func $f{index} (param $p i32) (param $x i64) (param $y i32) (result i64)
+    (local $s i64) (local $t i32) (local $i i32) (local $k i32)
+    {shape(rng).body()})
+"""
+
+
+def module(shape, rng, functions):
+    """Every function is called through a table, so that it cannot know its arguments."""
+    data = "".join(f"\\{rng.randrange(256):02x}" for _ in range(96))
+    text = f"""(module
+  (type $t (func (param i32 i64 i32) (result i64)))
+  (memory (export "memory") 1)
+  (global $g (export "g") (mut i32) (i32.const 5))
+  (table {functions} funcref)
+  (elem (i32.const 0) {" ".join(f"$f{i}" for i in range(functions))})
+  (data (i32.const 0) "{data}") (data (i32.const {TOP - 64}) "{data[:192]}")
+"""
+    for i in range(functions):
+        text += function(shape, rng, i)
+        for k in range(6):
+            p = rng.choice(ADDRESSES)
+            p -= rng.choice([0, 1, 2, 4]) if p >= 4 and rng.random() < 0.5 else 0
+            text += f"""  (func (export "f{i}.{k}") (result i64) (call_indirect (type $t)
+    (i32.const {p}) (i64.const {rng.choice(VALUES)}) (i32.const {rng.randrange(1 << 32)})
+    (i32.const {i})))
+"""
+    return text + ")\n"
+
+
+class Subject:
+    """The engine with some passes; answers what a module's exports did."""
+
+    def __init__(self, program, passes):
+        self.process = subprocess.Popen([program, passes], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def answer(self, path):
+        self.process.stdin.write(f"{path}\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            if line == ".\n":
+                return lines
+            lines.append(line)
+        raise AssertionError("the subject died")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(program, shape, rounds, seed):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        plain, full = Subject(program, ""), Subject(program, "all,verify")
+        for k in range(rounds):
+            rng = random.Random(f"{seed} {shape.__name__} {k}")
+            text, binary = folder / "m.wat", folder / "m.wasm"
+            text.write_text(module(shape, rng, 40))
+            subprocess.run(["wat2wasm", text, "-o", binary], check=True)
+            a, b = plain.answer(binary), full.answer(binary)
+            assert a[0] == "accept\n", a[0]
+            assert len(a) > 200, "nothing was called"
+            for one, other in zip(a, b):
+                assert one == other, f"round {k}, seed {seed}: {one} without passes, {other} with all"
+            assert len(a) == len(b)
+        plain.close()
+        full.close()
+
+
+def listing(text, function="f"):
+    """SSA of a function after all passes, and its machine code."""
+    with tempfile.TemporaryDirectory() as folder:
+        text_file, binary = pathlib.Path(folder) / "m.wat", pathlib.Path(folder) / "m.wasm"
+        text_file.write_text(text)
+        subprocess.run(["wat2wasm", text_file, "-o", binary], check=True)
+        done = subprocess.run([QUINCE, "disasm", "--ir", binary, function], capture_output=True,
+                              text=True, check=True)
+        return done.stdout.split("optimised", 1)[-1]
+
+
+def count(text, pattern):
+    return len(re.findall(pattern, text))
+
+
+def big_endian_load():
+    ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32)
+      (i32.or (i32.or (i32.shl (i32.load8_u (local.get 0)) (i32.const 24))
+                      (i32.shl (i32.load8_u offset=1 (local.get 0)) (i32.const 16)))
+              (i32.or (i32.shl (i32.load8_u offset=2 (local.get 0)) (i32.const 8))
+                      (i32.load8_u offset=3 (local.get 0))))))""")
+    assert count(ir, "LOAD") == 1 and count(ir, "LOAD.u32") == 1, ir
+    assert count(ir, "BSWAP") == 1 and count(ir, "OR") == 0, ir
+
+
+def little_endian_load():
+    ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32)
+      (i32.add (i32.load16_u (local.get 0))
+               (i32.shl (i32.load16_u offset=2 (local.get 0)) (i32.const 16)))))""")
+    assert count(ir, "LOAD") == 1 and count(ir, "LOAD.u32") == 1, ir
+
+
+def swapped_value():
+    ir = listing("""(module (func (export "f") (param i32) (result i32)
+      (i32.or (i32.or (i32.shl (local.get 0) (i32.const 24))
+                      (i32.and (i32.shl (local.get 0) (i32.const 8)) (i32.const 0xff0000)))
+              (i32.or (i32.and (i32.shr_u (local.get 0) (i32.const 8)) (i32.const 0xff00))
+                      (i32.shr_u (local.get 0) (i32.const 24))))))""")
+    assert count(ir, "BSWAP") == 1 and count(ir, "OR|SHL|AND") == 0, ir
+
+
+def barrier_between_loads():
+    ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32) (local i32)
+      (local.set 1 (i32.load8_u (local.get 0)))
+      (i32.store8 offset=1 (local.get 0) (i32.const 7))
+      (i32.or (local.get 1) (i32.shl (i32.load8_u offset=1 (local.get 0)) (i32.const 8)))))""")
+    assert count(ir, "LOAD.u16") == 0, ir
+
+
+TESTS = [
+    ("four bytes, the highest first, are one load and a swap", big_endian_load),
+    ("two halves are one load", little_endian_load),
+    ("the bytes of a value turned around are a swap", swapped_value),
+    ("loads on both sides of a store stay apart", barrier_between_loads),
+]
+SHAPES = [("sums and stores of bytes", Bytes)]
+
+
+def run():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("subject")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    tests = list(TESTS)
+    for name, shape in SHAPES:
+        tests.append((f"{name}: the same with and without passes", lambda shape=shape: compare(
+            options.subject, shape, options.rounds, options.seed)))
+    main([t for t in tests if options.only in t[0]])
+
+
+run()
