@@ -138,9 +138,84 @@ class Bytes:
         return "\n    ".join(lines)
 
 
+class States:
+    """Loops around a switch or branches on a state, which is mostly set to constants."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.states = rng.randrange(2, 7)
+        self.labels = 0
+
+    def value(self):
+        return self.rng.choice([
+            "(local.get $t)", "(local.get $i)", "(local.get $y)",
+            f"(i32.const {self.rng.randrange(8)})",
+            "(i32.wrap_i64 (local.get $s))",
+            f"(i32.load8_u offset={self.rng.randrange(90)} (i32.const 0))"])
+
+    def condition(self):
+        return self.rng.choice([
+            f"(i32.and {self.value()} (i32.const {1 << self.rng.randrange(4)}))",
+            f"(i32.lt_u {self.value()} {self.value()})",
+            f"(i32.eq (local.get $k) (i32.const {self.rng.randrange(self.states)}))",
+            "(local.get $m)", "(i32.eqz (local.get $m))"])
+
+    def next_state(self):
+        kind = self.rng.random()
+        one, other = (f"(i32.const {self.rng.randrange(self.states + 1)})" for _ in range(2))
+        if kind < 0.7:
+            return one
+        if kind < 0.85:
+            return f"(select {one} {other} {self.condition()})"
+        return f"(i32.rem_u {self.value()} (i32.const {self.states}))"
+
+    def statement(self, depth):
+        rng = self.rng
+        kind = rng.randrange(9 if depth else 6)
+        if kind == 0:
+            return f"(local.set $t (i32.{rng.choice(['add', 'xor', 'mul', 'rotl'])} {self.value()} {self.value()}))"
+        if kind == 1:
+            return f"(local.set $s (i64.add (local.get $s) (i64.extend_i32_u {self.value()})))"
+        if kind in (2, 3):
+            return f"(local.set $k {self.next_state()})"
+        if kind == 4:
+            return f"(i32.store8 offset={rng.randrange(90)} (i32.const 0) {self.value()})"
+        if kind == 5:
+            return f"(local.set $m (i32.const {rng.randrange(3)}))"
+        if kind == 6:
+            return f"(if {self.condition()} (then {self.statements(depth - 1)}))"
+        if kind == 7:
+            return (f"(if {self.condition()} (then {self.statements(depth - 1)}) "
+                    f"(else {self.statements(depth - 1)}))")
+        return f"(br_if ${rng.choice(['tail', 'tail', 'tail', 'out'])} {self.condition()})"
+
+    def statements(self, depth):
+        return " ".join(self.statement(depth) for _ in range(self.rng.randrange(1, 4)))
+
+    def body(self):
+        rng = self.rng
+        count = self.states + 1
+        index = rng.choice(["(local.get $k)"] * 3 + ["(i32.add (local.get $k) (i32.const -1))"])
+        targets = " ".join(f"$c{rng.randrange(count)}" for _ in range(self.states))
+        text = "".join(f"(block $c{n} " for n in range(count))
+        head = self.statements(1) if rng.random() < 0.5 else ""
+        text += f"{head} (br_table {targets} $c0 {index})"
+        for n in reversed(range(count)):
+            end = rng.choice(["(br $tail)", "(br $tail)", "(br $again)", ""])
+            text += f")\n      {self.statements(2)} {end if n else ''}"
+        first = rng.randrange(self.states)
+        return f"""(local.set $k (i32.const {first}))
+    (block $out (loop $loop (block $again (block $tail
+      {text}
+      {self.statements(1) if rng.random() < 0.6 else ''})
+      (block $tail {self.statements(1) if rng.random() < 0.3 else ''}))
+      (br_if $loop (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 40)))))
+    (i64.add (local.get $s) (i64.extend_i32_u (i32.add (local.get $t) (local.get $k))))"""
+
+
 def function(shape, rng, index):
     return f"""  (func $f{index} (param $p i32) (param $x i64) (param $y i32) (result i64)
-    (local $s i64) (local $t i32) (local $i i32) (local $k i32)
+    (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32)
     {shape(rng).body()})
 """
 
@@ -258,13 +333,28 @@ def barrier_between_loads():
     assert count(ir, "LOAD.u16") == 0, ir
 
 
+def state_machine():
+    ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32) (local $s i32) (local $n i32)
+      (loop $next
+        (block $tail (block $b (block $a (br_table $a $b (local.get $s)))
+            (local.set $n (i32.add (local.get $n) (i32.load8_u (local.get 0))))
+            (local.set $s (i32.const 1)) (br $tail))
+          (local.set $n (i32.mul (local.get $n) (i32.load8_u offset=9 (local.get 0))))
+          (local.set $s (i32.const 0)))
+        (br_if $next (i32.load8_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))))))
+      (local.get $n)))""")
+    assert count(ir, "SWITCH") == 0 and count(ir, "BRANCH") == 2, ir
+    assert count(ir, "LOAD") == 4, ir
+
+
 TESTS = [
     ("four bytes, the highest first, are one load and a swap", big_endian_load),
     ("two halves are one load", little_endian_load),
     ("the bytes of a value turned around are a swap", swapped_value),
     ("loads on both sides of a store stay apart", barrier_between_loads),
+    ("a state machine goes from state to state without its switch", state_machine),
 ]
-SHAPES = [("sums and stores of bytes", Bytes)]
+SHAPES = [("sums and stores of bytes", Bytes), ("state machines", States)]
 
 
 def run():

@@ -183,7 +183,7 @@ ir_ref byte_swapped(struct ir_func *f, ir_ref where, ir_ref value, unsigned coun
         value = unary(f, where, IR_WRAP, IR_I32, value);
     ir_ref swapped = unary(f, where, IR_BSWAP, IR_I32, value);
     if (count == 2)
-        swapped = fold_binary(f, where, IR_SHR_U, IR_I32, swapped,
-                              fold_const(f, where, IR_I32, 16));
+        swapped =
+            fold_binary(f, where, IR_SHR_U, IR_I32, swapped, fold_const(f, where, IR_I32, 16));
     return type == IR_I64 ? unary(f, where, IR_ZEXT, IR_I64, swapped) : swapped;
 }

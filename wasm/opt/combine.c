@@ -1,5 +1,5 @@
-/* Byte-wise loads in either byte order: a sum of parts that turn out to be adjacent bytes of memory,
- * or the bytes of one value turned around, becomes one load, one byte swap, or both.
+/* Byte-wise loads in either byte order: a sum of parts that turn out to be adjacent bytes of
+ * memory, or the bytes of one value turned around, becomes one load, one byte swap, or both.
  *
  * The loads that a wide one stands for have no effect and no other kind of trap between them, and
  * the wide one traps if one of its bytes is outside of memory, as they would have: then they go,
@@ -33,7 +33,8 @@ static bool shifts_bytes(const struct ir_func *f, const struct ir_ins *ins)
     int64_t k;
     if (ins->op == IR_ZEXT)
         ins = &f->ins[ins->a];
-    return (ins->op == IR_SHL || ins->op == IR_SHR_U) && opt_const(f, ins->b, &k) && k && k % 8 == 0;
+    return (ins->op == IR_SHL || ins->op == IR_SHR_U) && opt_const(f, ins->b, &k) && k &&
+           k % 8 == 0;
 }
 
 /* Whether it is worth looking: both operands may be parts, and at least one is put in place. */
@@ -44,7 +45,8 @@ static bool is_candidate(const struct ir_func *f, const struct ir_ins *ins)
     int64_t k;
     const struct ir_ins *a = &f->ins[ins->a], *b = &f->ins[ins->b];
     if (ins->op == IR_AND)
-        return is_sum(a) && a->op != IR_ADD && opt_const(f, ins->b, &k) && (k == 0xffff || k == UINT32_MAX) &&
+        return is_sum(a) && a->op != IR_ADD && opt_const(f, ins->b, &k) &&
+               (k == 0xffff || k == UINT32_MAX) &&
                (shifts_bytes(f, &f->ins[a->a]) || shifts_bytes(f, &f->ins[a->b]));
     if (!is_sum(ins) || b->op == IR_CONST)
         return false;
@@ -80,7 +82,8 @@ static unsigned tree_size(const struct combiner *c, ir_ref root)
     while (depth) {
         ir_ref r = stack[--depth];
         struct ir_ins *ins = &f->ins[r];
-        if (r >= c->count || ins->op == IR_PHI || (r != root && (c->uses[r] != 1 || ins->op == IR_CONST)))
+        if (r >= c->count || ins->op == IR_PHI ||
+            (r != root && (c->uses[r] != 1 || ins->op == IR_CONST)))
             continue;
         size++;
         if (ins->op == IR_LOAD)
@@ -111,8 +114,8 @@ static bool one_value(const struct ir_func *f, const struct bytes *bytes, bool *
     return bytes->count == width && !extended;
 }
 
-/* Takes one use from REF. What nobody uses any more goes, and takes its own uses of others along: of
- * what may trap only those of LOADS. */
+/* Takes one use from REF. What nobody uses any more goes, and takes its own uses of others along:
+ * of what may trap only those of LOADS. */
 static void release(struct combiner *c, ir_ref ref, const ir_ref *loads, unsigned load_count)
 {
     struct ir_func *f = c->f;
@@ -259,7 +262,8 @@ static void combine(struct combiner *c, ir_ref root)
         if (!last || gain <= (reversed ? bytes.count == 2 ? 3u : 2u : 1u) + (bytes.at != 0))
             return;
         c->uses[f->ins[lowest].a]++;
-        value = wide_load(f, last, lowest, bytes.count, reversed && bytes.count < 8 ? IR_I32 : type);
+        value =
+            wide_load(f, last, lowest, bytes.count, reversed && bytes.count < 8 ? IR_I32 : type);
     } else {
         return;
     }

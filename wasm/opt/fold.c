@@ -47,14 +47,14 @@ static uint64_t rotate_left(uint64_t x, unsigned n, unsigned bits)
     return n ? x << n | x >> (64 - n) : x;
 }
 
-/* Both operands constant. S: sign-extended, u: zero-extended. */
-static bool evaluate(struct ir_ins *ins, int64_t s, int64_t t, bool is_64)
+bool fold_value(unsigned op, int64_t s, int64_t t, bool is_64, uint64_t *value)
 {
+    /* s, t: sign-extended; u, v: zero-extended */
     uint64_t u = is_64 ? (uint64_t)s : (uint32_t)s, v = is_64 ? (uint64_t)t : (uint32_t)t;
     unsigned bits = is_64 ? 64 : 32, n = (unsigned)(v & (bits - 1));
     int64_t lowest = is_64 ? INT64_MIN : INT32_MIN;
     uint64_t r;
-    switch (ins->op) {
+    switch (op) {
     case IR_ADD: r = u + v; break;
     case IR_SUB: r = u - v; break;
     case IR_MUL: r = u * v; break;
@@ -80,17 +80,27 @@ static bool evaluate(struct ir_ins *ins, int64_t s, int64_t t, bool is_64)
     case IR_REM_U:
         if (!v)
             return false;
-        r = ins->op == IR_DIV_U ? u / v : u % v;
+        r = op == IR_DIV_U ? u / v : u % v;
         break;
     case IR_DIV_S:
     case IR_REM_S:
         if (!t || (t == -1 && s == lowest))
             return false;
-        r = (uint64_t)(ins->op == IR_DIV_S ? s / t : s % t);
+        r = (uint64_t)(op == IR_DIV_S ? s / t : s % t);
         break;
     default: return false;
     }
-    to_const(ins, r);
+    *value = r;
+    return true;
+}
+
+/* Both operands constant. */
+static bool evaluate(struct ir_ins *ins, int64_t s, int64_t t, bool is_64)
+{
+    uint64_t value;
+    if (!fold_value(ins->op, s, t, is_64, &value))
+        return false;
+    to_const(ins, value);
     return true;
 }
 

@@ -8,6 +8,7 @@
 
 bool opt_fold(struct ir_func *f);    /* constants, algebra, strength reduction */
 bool opt_branch(struct ir_func *f);  /* branches on constants, single-predecessor phis */
+bool opt_thread(struct ir_func *f);  /* jumps past decisions that are known */
 bool opt_gvn(struct ir_func *f);     /* the same computation twice */
 bool opt_combine(struct ir_func *f); /* byte-wise loads in one */
 bool opt_memory(struct ir_func *f);  /* loads of what is known to be there */
