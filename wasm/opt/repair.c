@@ -47,7 +47,8 @@ static bool note_use(struct repair *r, ir_ref user, uint32_t operand, uint32_t d
     return true;
 }
 
-/* All uses of originals outside of their own blocks. mark: number of the first definition, from 1. */
+/* All uses of originals outside of their own blocks. mark: number of the first definition, from 1.
+ */
 static bool find_uses(struct repair *r)
 {
     struct ir_func *f = r->f;
@@ -67,7 +68,8 @@ static bool find_uses(struct repair *r)
             for (uint32_t k = 0; k < count; k++) {
                 const struct ir_ins *used = &f->ins[*ir_operand(f, ins, k)];
                 /* An original that cannot be reached any more has lost its place. */
-                if (!used->mark || (used->op != IR_NOP && used->block == ins->block && ins->op != IR_PHI))
+                if (!used->mark ||
+                    (used->op != IR_NOP && used->block == ins->block && ins->op != IR_PHI))
                     continue;
                 if (!note_use(r, n, k, used->mark - 1))
                     return false;

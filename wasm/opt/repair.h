@@ -11,8 +11,8 @@ struct repair_def {
 };
 
 /* Makes every use of an ORIGINAL refer to the definition that reaches it, by phis where several do.
- * DEFS is sorted by ORIGINAL, so that those of one stand together. Uses in copied blocks of what the
- * same copy defines refer to that already. A COPY instruction in a copied block whose access is
+ * DEFS is sorted by ORIGINAL, so that those of one stand together. Uses in copied blocks of what
+ * the same copy defines refer to that already. A COPY instruction in a copied block whose access is
  * REPAIR_PHI stands for a phi: what it copies is meant at the end of the only predecessor.
  * After ir_analyse(); what is not reachable is left alone. Time: originals times blocks, at worst.
  * false: out of memory. */

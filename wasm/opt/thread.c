@@ -4,9 +4,9 @@
  * an indirect jump, if one remains, of its own.
  *
  * The way back from a decision leads through single predecessors to the phi it depends on; from an
- * operand of it that is a phi in turn it goes on. Bounded: so many blocks and instructions on a way,
- * so many ways and instructions in a function. Calls are not copied. What was defined on the way has
- * several definitions then: repair.c. */
+ * operand of it that is a phi in turn it goes on. Bounded: so many blocks and instructions on a
+ * way, so many ways and instructions in a function. Calls are not copied. What was defined on the
+ * way has several definitions then: repair.c. */
 #include "opt/fold.h"
 #include "opt/repair.h"
 #include "host.h"
@@ -60,9 +60,10 @@ static bool find_decision(const struct ir_func *f, ir_block_ref d, struct decisi
             decision->phi = r;
             return true;
         }
-        bool step = ins->op == IR_EQZ || (((ins->op >= IR_EQ && ins->op <= IR_GE_U) ||
-                                           ins->op == IR_ADD || ins->op == IR_AND) &&
-                                          opt_const(f, ins->b, &k));
+        bool step =
+            ins->op == IR_EQZ ||
+            (((ins->op >= IR_EQ && ins->op <= IR_GE_U) || ins->op == IR_ADD || ins->op == IR_AND) &&
+             opt_const(f, ins->b, &k));
         if (!step || decision->count == VALUE_STEPS)
             return false;
         decision->steps[decision->count++] = r;
@@ -81,8 +82,8 @@ static ir_block_ref decide(const struct ir_func *f, const struct decision *d, ir
         uint64_t result;
         if (ins->op != IR_EQZ)
             opt_const(f, ins->b, &k);
-        if (!fold_value(ins->op == IR_EQZ ? IR_EQ : ins->op, value, ins->op == IR_EQZ ? 0 : k, is_64,
-                        &result))
+        if (!fold_value(ins->op == IR_EQZ ? IR_EQ : ins->op, value, ins->op == IR_EQZ ? 0 : k,
+                        is_64, &result))
             return IR_NONE;
         is_64 = ins->type == IR_I64;
         value = is_64 ? (int64_t)result : (int32_t)result;
@@ -172,7 +173,8 @@ static void add_way(struct threader *t, const struct way *way, ir_block_ref from
     struct ir_func *f = t->f;
     const struct ir_block *first = &f->blocks[way->blocks[0]];
     if (t->way_count == WAYS_MAX || f->blocks[from].loop_depth < first->loop_depth ||
-        on_way(way, from) || !leads_on(f, way, to) || taken(t, from, way->blocks[0]) || t->copied + size > f->ins_count / 4 + 64)
+        on_way(way, from) || !leads_on(f, way, to) || taken(t, from, way->blocks[0]) ||
+        t->copied + size > f->ins_count / 4 + 64)
         return;
     struct way *w = &t->ways[t->way_count++];
     *w = *way;
@@ -303,8 +305,7 @@ static bool copy_ins(struct threader *t, uint32_t first, ir_block_ref copy, ir_r
     ins->prev = prev;
     ins->next = 0;
     uint32_t count = ir_operand_count(ins);
-    const char *shape = ir_op_info[ins->op].operands;
-    if (shape[0] == 'l' || (shape[0] == 'a' && shape[1] == 'l')) {
+    if (ir_shapes[ins->op].list) {
         uint32_t list = ir_list_new(f, ins->count);
         if (f->failed)
             return false;
@@ -426,8 +427,8 @@ static bool thread_all(struct threader *t)
     }
     for (uint32_t i = 0; i < t->way_count; i++)
         redirect(f, t->ways[i].from, t->ways[i].blocks[0], starts[i]);
-    return !f->failed && ir_analyse(f) && sort_defs(t) &&
-           repair_ssa(f, t->defs, t->def_count) && opt_fold(f) && opt_branch(f);
+    return !f->failed && ir_analyse(f) && sort_defs(t) && repair_ssa(f, t->defs, t->def_count) &&
+           opt_fold(f) && opt_branch(f);
 }
 
 bool opt_thread(struct ir_func *f)
