@@ -1,6 +1,6 @@
-/* Time budgets count the time that a call runs: a loop is ended soon after it is over its budget, one
- * whose process was stopped for longer than that is not. The tests run in a process of their own,
- * whose parent lets it go on STOPPED_MS after it stopped itself. */
+/* Time budgets count the time that a call runs: a loop is ended soon after it is over its budget,
+ * one whose process was stopped for longer than that is not. The tests run in a process of their
+ * own, whose parent lets it go on STOPPED_MS after it stopped itself. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -113,7 +113,8 @@ static enum wasm_trap call(struct wasm_instance *in, const char *name, uint32_t 
  * that the end is looked for on the thread's own clock, with room. */
 static bool ended(enum wasm_trap trap, uint64_t budget_ms)
 {
-    bool ok = trap == WASM_TRAP_TIMEOUT && wall >= budget_ms * MS && ran < (budget_ms * 2 + 20) * MS;
+    bool ok =
+        trap == WASM_TRAP_TIMEOUT && wall >= budget_ms * MS && ran < (budget_ms * 2 + 20) * MS;
     if (!ok)
         printf("# trap %d after %.1f ms, %.1f on the CPU\n", trap, (double)wall / MS,
                (double)ran / MS);
@@ -244,7 +245,8 @@ static int run(const char *path)
         funcs[i] = wasm_func_host(host_funcs[i].type, host_funcs[i].fn);
     struct wasm_error err;
     struct wasm_module *module = wasm_module_load(bytes, size, NULL, &err);
-    struct wasm_instance *a = module ? make(module, &err) : NULL, *b = a ? make(module, &err) : NULL;
+    struct wasm_instance *a = module ? make(module, &err) : NULL,
+                         *b = a ? make(module, &err) : NULL;
     check(b != NULL, "two instances");
     if (!b) {
         printf("# %s\n", err.message);

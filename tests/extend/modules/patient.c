@@ -1,4 +1,5 @@
-/* Works on each datagram to port 9 for some milliseconds on an emulated CPU, well within its budget. */
+/* Works on each datagram to port 9 for some milliseconds on an emulated CPU, well within its
+ * budget. */
 #include <quince_ext.h>
 
 QUINCE_MANIFEST("name=patient\n"
