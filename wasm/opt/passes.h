@@ -13,6 +13,7 @@ bool opt_gvn(struct ir_func *f);     /* the same computation twice */
 bool opt_combine(struct ir_func *f); /* byte-wise loads in one */
 bool opt_memory(struct ir_func *f);  /* loads of what is known to be there */
 bool opt_licm(struct ir_func *f);    /* out of loops */
+bool opt_address(struct ir_func *f); /* offsets instead of sums, where these cannot wrap */
 bool opt_dce(struct ir_func *f);     /* what nobody uses */
 
 /* What is_const() says of an integer: its value, sign-extended for I32. */

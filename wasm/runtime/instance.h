@@ -15,7 +15,7 @@
 /* 4 GiB of index, 4 GiB of offset, and what the widest access reaches beyond. */
 #define MEMORY_RESERVATION ((8ull << 30) + 65536)
 /* One page less than addresses can name, so that no two bytes of a memory are neighbours across the
- * end: opt/combine.c counts on it. */
+ * end: opt/combine.c and opt/address.c count on it. */
 #define MEMORY_MAX_PAGES 65535u
 #define STACK_GUARD      65536u
 #define TRACE_FRAMES     64u

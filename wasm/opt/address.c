@@ -1,0 +1,126 @@
+/* Addresses relative to others that are known to be inside of memory. What an access has used as
+ * its address lies below the memory's end, and no memory has the last page of 4 GiB
+ * (MEMORY_MAX_PAGES), so a sum of it and less than a page cannot wrap around 32 bits: behind
+ * an access at p, one at p + 8 is one at p with the offset 8, which the addressing mode has for
+ * nothing.
+ *
+ * It also works between sums: behind p + 8, p + 12 is that sum and 4. */
+#include "opt/passes.h"
+#include "host.h"
+#include "ir/dominators.h"
+
+#include <string.h>
+
+#define REACH        65536u /* bytes: what stays unused at the end of the 4 GiB */
+#define OFFSET_MAX   0x3fffffffu
+#define FACTS_LOOKED 4 /* newest first; the others are as good as forgotten */
+
+/* VALUE = root + constant, and an access in BLOCK had it for its address. */
+struct fact {
+    uint32_t constant, next; /* next of the same root; 0: none */
+    ir_ref value;
+    ir_block_ref block;
+};
+
+/* p + constant, whose wrapping is in question. */
+static bool is_sum(const struct ir_func *f, ir_ref ref)
+{
+    const struct ir_ins *ins = &f->ins[ref];
+    return ins->op == IR_ADD && ins->type == IR_I32 && f->ins[ins->b].op == IR_CONST;
+}
+
+static bool is_access(const struct ir_func *f, const struct ir_ins *ins)
+{
+    return (ins->op == IR_LOAD || ins->op == IR_STORE) && f->ins[ins->a].type == IR_I32 &&
+           f->ins[ins->a].op != IR_CONST && f->module->memories[ins->aux].max_pages < 65536;
+}
+
+/* The number of accesses. WANTED: whether the address of one of them is a sum. */
+static uint32_t count_accesses(const struct ir_func *f, bool *wanted)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < f->order_count; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
+            if (is_access(f, &f->ins[r])) {
+                count++;
+                *wanted = *wanted || is_sum(f, f->ins[r].a);
+            }
+    return count;
+}
+
+/* Leaves in the mark of a sum whether anything but an access uses it: it is made anyway then, and
+ * using its operand as well would only keep that alive. Of all else the mark is 0. */
+static void mark_other_uses(struct ir_func *f)
+{
+    for (uint32_t i = 0; i < f->order_count; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
+            f->ins[r].mark = 0;
+    for (uint32_t i = 0; i < f->order_count; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
+            struct ir_ins *ins = &f->ins[r];
+            uint32_t count = ir_operand_count(ins);
+            for (uint32_t k = is_access(f, ins); k < count; k++) {
+                ir_ref used = *ir_operand(f, ins, k);
+                if (is_sum(f, used))
+                    f->ins[used].mark = 1;
+            }
+        }
+}
+
+/* Rewrites the access R, or learns from it. FACTS has room. */
+static void visit(struct ir_func *f, const struct ir_tree *tree, struct fact *facts,
+                  uint32_t *fact_count, ir_ref r)
+{
+    struct ir_ins *ins = &f->ins[r];
+    ir_ref value = ins->a, root = value;
+    uint32_t constant = 0;
+    if (is_sum(f, value)) {
+        root = f->ins[value].a;
+        constant = (uint32_t)f->ins[f->ins[value].b].imm;
+        if (is_sum(f, root)) /* its mark is taken */
+            return;
+    }
+    uint32_t at = f->ins[root].mark;
+    for (int looked = 0; at && looked < FACTS_LOOKED; looked++, at = facts[at].next) {
+        const struct fact *fact = &facts[at];
+        uint32_t distance = constant - fact->constant;
+        /* From elsewhere only the root is used: it lives on anyway, another sum would not. */
+        if (distance >= REACH ||
+            (fact->constant ? fact->block != ins->block
+                            : !ir_tree_dominates(tree, fact->block, ins->block)))
+            continue;
+        if (value != root && !f->ins[value].mark && ins->imm <= OFFSET_MAX) {
+            ins->a = fact->value;
+            ins->imm += distance;
+        }
+        if (distance < REACH / 2)
+            return;
+        break;
+    }
+    facts[++*fact_count] = (struct fact){
+        .constant = constant, .next = f->ins[root].mark, .value = value, .block = ins->block};
+    f->ins[root].mark = *fact_count;
+}
+
+bool opt_address(struct ir_func *f)
+{
+    bool wanted = false;
+    uint32_t count = count_accesses(f, &wanted), fact_count = 0;
+    if (!wanted)
+        return true;
+    uint32_t *memory = ir_scratch(f, IR_TREE_ARRAYS, 0);
+    struct fact *facts = wasm_host_alloc((size_t)(count + 1) * sizeof *facts);
+    if (!memory || !facts) {
+        wasm_host_free(facts);
+        return false;
+    }
+    struct ir_tree tree;
+    ir_dominator_tree(f, memory, &tree);
+    mark_other_uses(f);
+    for (uint32_t i = 0; i < f->order_count; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
+            if (is_access(f, &f->ins[r]))
+                visit(f, &tree, facts, &fact_count, r);
+    wasm_host_free(facts);
+    return true;
+}
