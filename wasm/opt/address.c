@@ -32,7 +32,7 @@ static bool is_sum(const struct ir_func *f, ir_ref ref)
 static bool is_access(const struct ir_func *f, const struct ir_ins *ins)
 {
     return (ins->op == IR_LOAD || ins->op == IR_STORE) && f->ins[ins->a].type == IR_I32 &&
-           f->ins[ins->a].op != IR_CONST && f->module->memories[ins->aux].max_pages < 65536;
+           f->ins[ins->a].op != IR_CONST;
 }
 
 /* The number of accesses. WANTED: whether the address of one of them is a sum. */
