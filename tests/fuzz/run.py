@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -77,7 +78,7 @@ def run_target(name, seconds, totals):
     while time.monotonic() < end - 1 and failures < 20:
         left = int(end - time.monotonic())
         process = subprocess.Popen(
-            [str(FUZZ / f"fuzz-{name}"), f"-max_total_time={left}", "-max_len=65536", "-timeout=60",
+            [str(FUZZ / f"fuzz-{name}"), f"-max_total_time={left}", "-max_len=65536", "-timeout=300",
              "-rss_limit_mb=4096", "-print_final_stats=1", "-verbosity=1", *SIGNALS,
              f"-artifact_prefix={FINDINGS}/{name}-", str(corpus), str(FUZZ / "seeds")],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -144,9 +145,11 @@ def main():
     for thread in threads:
         thread.join()
     findings = totals["findings"] + totals["differ"]
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    hours = (spent.ru_utime + spent.ru_stime) / 3600
     print(f"{totals['compile']} modules compiled, {totals['execute']} compiled and run under the sanitizers; "
           f"{totals['judged']} given to V8 as well: {totals['compared']} run and compared, "
-          f"{totals['refused']} refused by both; {findings} findings"
+          f"{totals['refused']} refused by both; {hours:.2f} CPU-hours; {findings} findings"
           + (f" in {FINDINGS}" if findings else ""))
     return 1 if findings else 0
 
