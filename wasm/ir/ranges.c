@@ -1,5 +1,6 @@
 /* Ranges of i32 values: what an unsigned comparison could tell of each. One forward pass; the phi
- * of a loop gets a range where it counts by a constant towards a bound that ends the loop. */
+ * of a loop gets a range where it counts by a constant towards a bound that ends the loop, or where
+ * another one does and tells how often the loop comes round. */
 #include "ir/ir.h"
 
 #define FULL ((struct ir_range){0, UINT32_MAX})
@@ -132,36 +133,95 @@ static struct ir_range counted(const struct ir_func *f, const struct ir_range *r
     return hi + stride <= end ? (struct ir_range){start.lo, (uint32_t)hi} : FULL;
 }
 
-static struct ir_range of_phi(const struct ir_func *f, const struct ir_range *ranges, ir_ref r)
+/* What phi R starts with: what all edges but those from behind give, and which one comes from
+ * there. False: not known, or several do. */
+static bool starts(const struct ir_func *f, const struct ir_range *ranges, ir_ref r,
+                   struct ir_range *start, uint32_t *latch)
 {
     const struct ir_ins *phi = &f->ins[r];
-    const struct ir_block *block = &f->blocks[phi->block];
     const uint32_t *operands = f->pool + phi->list;
     const ir_block_ref *preds = ir_preds(f, phi->block);
-    struct ir_range all = {UINT32_MAX, 0};
-    uint32_t behind = 0, latch = 0;
+    *start = (struct ir_range){UINT32_MAX, 0};
+    *latch = IR_NONE;
     for (uint32_t i = 0; i < phi->count; i++) {
         const struct ir_ins *operand = &f->ins[operands[i]];
         uint32_t k;
-        if (f->blocks[preds[i]].rpo >= block->rpo) {
-            behind++;
-            latch = i;
+        if (f->blocks[preds[i]].rpo >= f->blocks[phi->block].rpo) {
+            if (*latch != IR_NONE)
+                return false;
+            *latch = i;
         } else if (constant(f, operands[i], &k)) {
-            all = join(all, (struct ir_range){k, k});
+            *start = join(*start, (struct ir_range){k, k});
         } else if (f->blocks[operand->block].rpo <= f->blocks[preds[i]].rpo) {
-            all = join(all, ranges[operands[i]]);
+            *start = join(*start, ranges[operands[i]]);
         } else {
-            return FULL;
+            return false;
         }
     }
-    if (!behind)
-        return all;
-    const struct ir_ins *next = &f->ins[operands[latch]];
+    return *latch == IR_NONE || start->lo <= start->hi;
+}
+
+/* The constant that phi R grows by from round to round, 0 if it does not. */
+static uint32_t step_of(const struct ir_func *f, ir_ref r, uint32_t latch)
+{
+    const struct ir_ins *next = &f->ins[f->pool[f->ins[r].list + latch]];
     uint32_t step;
-    if (behind > 1 || all.lo > all.hi || next->op != IR_ADD || next->a != r ||
-        !constant(f, next->b, &step) || !step)
+    return next->op == IR_ADD && next->a == r && constant(f, next->b, &step) ? step : 0;
+}
+
+#define ENDLESS UINT64_MAX
+
+/* Steps of STEP, at most ROUNDS of them, none of which may wrap. */
+static struct ir_range stepped(struct ir_range start, uint32_t step, uint64_t rounds)
+{
+    if (!step || rounds > UINT32_MAX)
         return FULL;
-    return counted(f, ranges, r, operands[latch], all, step, phi->block, preds[latch]);
+    bool down = step >> 31;
+    uint64_t way = rounds * (down ? 0 - step : step);
+    if (down)
+        return start.lo >= way ? (struct ir_range){start.lo - (uint32_t)way, start.hi} : FULL;
+    return start.hi + way <= UINT32_MAX ? (struct ir_range){start.lo, start.hi + (uint32_t)way}
+                                        : FULL;
+}
+
+/* The phis of a block. In a loop one that counts towards a bound tells how often the loop comes
+ * round, and so how far the others get. */
+static void of_phis(const struct ir_func *f, struct ir_range *ranges, ir_ref first)
+{
+    uint64_t rounds = ENDLESS;
+    bool others = false;
+    for (ir_ref r = first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
+        struct ir_range start;
+        uint32_t latch;
+        ranges[r] = FULL;
+        if (f->ins[r].type != IR_I32 || !starts(f, ranges, r, &start, &latch))
+            continue;
+        if (latch == IR_NONE) {
+            ranges[r] = start;
+            continue;
+        }
+        uint32_t step = step_of(f, r, latch);
+        if (!step)
+            continue;
+        ir_block_ref block = f->ins[r].block;
+        struct ir_range range = counted(f, ranges, r, f->pool[f->ins[r].list + latch], start, step,
+                                        block, ir_preds(f, block)[latch]);
+        ranges[r] = range;
+        bool full = range.lo == 0 && range.hi == UINT32_MAX;
+        others |= full;
+        uint64_t most = full ? ENDLESS : (range.hi - range.lo) / (step >> 31 ? 0 - step : step);
+        if (most < rounds)
+            rounds = most;
+    }
+    if (!others || rounds == ENDLESS)
+        return;
+    for (ir_ref r = first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
+        struct ir_range start;
+        uint32_t latch;
+        if (f->ins[r].type == IR_I32 && ranges[r].lo == 0 && ranges[r].hi == UINT32_MAX &&
+            starts(f, ranges, r, &start, &latch) && latch != IR_NONE)
+            ranges[r] = stepped(start, step_of(f, r, latch), rounds);
+    }
 }
 
 static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges, ir_ref r)
@@ -177,7 +237,6 @@ static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges
     bool fixed = operands[0] == 'a' && operands[1] == 'b' && constant(f, ins->b, &k);
     switch (ins->op) {
     case IR_CONST: return (struct ir_range){(uint32_t)ins->imm, (uint32_t)ins->imm};
-    case IR_PHI: return of_phi(f, ranges, r);
     case IR_COPY: return a;
     case IR_ADD: return wrapped((uint64_t)a.lo + b.lo, (uint64_t)a.hi + b.hi);
     case IR_SUB: return a.lo >= b.hi ? (struct ir_range){a.lo - b.hi, a.hi - b.lo} : FULL;
@@ -223,7 +282,11 @@ static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges
 
 void ir_ranges(const struct ir_func *f, struct ir_range *ranges)
 {
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
-            ranges[r] = f->ins[r].type == IR_I32 ? of(f, ranges, r) : FULL;
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        ir_ref first = f->blocks[f->order[i]].first;
+        of_phis(f, ranges, first);
+        for (ir_ref r = first; r; r = f->ins[r].next)
+            if (f->ins[r].op != IR_PHI)
+                ranges[r] = f->ins[r].type == IR_I32 ? of(f, ranges, r) : FULL;
+    }
 }
