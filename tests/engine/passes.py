@@ -333,6 +333,36 @@ def barrier_between_loads():
     assert count(ir, "LOAD.u16") == 0, ir
 
 
+PUT32 = """(i32.store8 {0} {1} (i32.shr_u (local.get 1) (i32.const 24)))
+      (i32.store8 {2} {3} (i32.shr_u (local.get 1) (i32.const 16)))
+      (i32.store8 {4} {5} (i32.shr_u (local.get 1) (i32.const 8)))
+      (i32.store8 {6} {7} (local.get 1))"""
+
+
+def put32(offsets, address="(local.get 0)", before=""):
+    operands = [text for k in offsets for text in (f"offset={k}", address)]
+    return listing("""(module (memory 1) (func (export "f") (param i32 i32)
+      """ + before + PUT32.format(*operands) + "))")
+
+
+def big_endian_store():
+    first = "(i32.store8 offset=3 (local.get 0) (i32.const 0))"
+    ir = put32([0, 1, 2, 3], before=first)
+    assert count(ir, "STORE") == 2 and count(ir, "STORE.u32") == 1 and count(ir, "BSWAP") == 1, ir
+    ir = put32([0, 1, 2, 3], "(i32.and (local.get 0) (i32.const 0xfff))")
+    assert count(ir, "STORE") == 1 and count(ir, "BSWAP") == 1, ir
+    ir = put32([3, 2, 1, 0])
+    assert count(ir, "STORE") == 1 and count(ir, "BSWAP") == 0, ir
+
+
+def partial_store_seen():
+    # The first bytes are written before the last one traps.
+    ir = put32([0, 1, 2, 3])
+    assert count(ir, "STORE.u8") == 4, ir
+    ir = put32([0, 1, 2, 3], before="(drop (i32.load8_u offset=2 (local.get 0)))")
+    assert count(ir, "STORE.u8") == 2 and count(ir, "STORE.u16") == 1, ir
+
+
 def state_machine():
     ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32) (local $s i32) (local $n i32)
       (loop $next
@@ -352,6 +382,8 @@ TESTS = [
     ("two halves are one load", little_endian_load),
     ("the bytes of a value turned around are a swap", swapped_value),
     ("loads on both sides of a store stay apart", barrier_between_loads),
+    ("bytes of a value are one store where none can trap after another", big_endian_store),
+    ("bytes that a trap leaves behind are stored one by one", partial_store_seen),
     ("a state machine goes from state to state without its switch", state_machine),
 ]
 SHAPES = [("sums and stores of bytes", Bytes), ("state machines", States)]

@@ -11,6 +11,7 @@ bool opt_branch(struct ir_func *f);  /* branches on constants, single-predecesso
 bool opt_thread(struct ir_func *f);  /* jumps past decisions that are known */
 bool opt_gvn(struct ir_func *f);     /* the same computation twice */
 bool opt_combine(struct ir_func *f); /* byte-wise loads in one */
+bool opt_stores(struct ir_func *f);  /* byte-wise stores in one */
 bool opt_memory(struct ir_func *f);  /* loads of what is known to be there */
 bool opt_licm(struct ir_func *f);    /* out of loops */
 bool opt_address(struct ir_func *f); /* offsets instead of sums, where these cannot wrap */
