@@ -101,20 +101,25 @@ static void find_loops(struct ir_func *f, const struct ir_tree *tree, uint32_t *
     }
 }
 
+bool ir_order_reserve(struct ir_func *f)
+{
+    if (f->order_capacity >= f->block_count)
+        return true;
+    ir_block_ref *order = wasm_host_realloc(f->order, f->block_capacity * sizeof *order);
+    if (!order) {
+        f->failed = true;
+        return false;
+    }
+    f->order = order;
+    f->order_capacity = f->block_capacity;
+    return true;
+}
+
 bool ir_analyse(struct ir_func *f)
 {
     uint32_t *memory = f->failed ? NULL : ir_scratch(f, IR_TREE_ARRAYS + 2, 0);
-    if (!memory)
+    if (!memory || !ir_order_reserve(f))
         return false;
-    if (f->order_capacity < f->block_count) {
-        ir_block_ref *order = wasm_host_realloc(f->order, f->block_capacity * sizeof *order);
-        if (!order) {
-            f->failed = true;
-            return false;
-        }
-        f->order = order;
-        f->order_capacity = f->block_capacity;
-    }
     struct ir_tree tree;
     ir_dominator_tree(f, memory, &tree);
     for (ir_block_ref b = 0; b < f->block_count; b++)

@@ -27,4 +27,7 @@ static inline bool ir_tree_dominates(const struct ir_tree *t, ir_block_ref a, ir
 /* f->scratch with at least ARRAYS × block_count + EXTRA entries; NULL when memory is short. */
 uint32_t *ir_scratch(struct ir_func *f, uint32_t arrays, uint32_t extra);
 
+/* Room for all blocks in f->order. */
+bool ir_order_reserve(struct ir_func *f);
+
 #endif

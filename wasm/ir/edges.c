@@ -1,6 +1,8 @@
 /* Splitting of critical edges, for code generators that place moves for phis on edges. */
 #include "ir/dominators.h"
 
+#include <string.h>
+
 static bool has_phi(const struct ir_func *f, ir_block_ref b)
 {
     return f->blocks[b].first && f->ins[f->blocks[b].first].op == IR_PHI;
@@ -26,6 +28,61 @@ static bool wants_split(const struct ir_func *f, ir_block_ref b, bool all)
     return has_phi(f, b) || (all && f->blocks[b].pred_count > 1);
 }
 
+/* Reverse post-order once more. */
+static bool order_again(struct ir_func *f)
+{
+    uint32_t n = f->block_count;
+    uint32_t *memory = ir_scratch(f, 2, 0);
+    if (!memory || !ir_order_reserve(f))
+        return false;
+    uint32_t *next_succ = memory, *stack = memory + n, depth = 0, left = 0;
+    memset(next_succ, 0xff, n * sizeof *next_succ);
+    next_succ[0] = 0;
+    stack[depth++] = 0;
+    f->order_count = 0;
+    while (depth) {
+        ir_block_ref b = stack[depth - 1];
+        if (next_succ[b] == f->blocks[b].succ_count) {
+            f->order[f->order_count++] = b;
+            depth--;
+            continue;
+        }
+        ir_block_ref s = ir_succs(f, b)[next_succ[b]++];
+        if (next_succ[s] != IR_NONE)
+            continue;
+        next_succ[s] = 0;
+        stack[depth++] = s;
+    }
+    for (uint32_t right = f->order_count; left < right--; left++) {
+        ir_block_ref b = f->order[left];
+        f->order[left] = f->order[right];
+        f->order[right] = b;
+    }
+    for (uint32_t i = 0; i < f->order_count; i++)
+        f->blocks[f->order[i]].rpo = i;
+    return true;
+}
+
+/* Brings the analyses up to date after blocks from FIRST on were put on edges: nothing changes for
+ * the others, provided that where such a block leads to can be reached in another way too. */
+static bool analyse_edges(struct ir_func *f, ir_block_ref first)
+{
+    for (ir_block_ref e = first; e < f->block_count; e++) {
+        struct ir_block *edge = &f->blocks[e];
+        ir_block_ref from = ir_preds(f, e)[0], to = ir_succs(f, e)[0];
+        const struct ir_block *target = &f->blocks[to];
+        if (target->pred_count == 1)
+            return ir_analyse(f);
+        edge->idom = from;
+        edge->place = edge->below = f->blocks[from].place;
+        /* On the way into a loop it is not yet inside. */
+        bool enters = target->flags & IR_BLOCK_LOOP_HEADER && !ir_dominates(f, to, from);
+        edge->loop = enters ? target->outer_loop : target->loop;
+        edge->loop_depth = edge->loop == IR_NONE ? 0 : f->blocks[edge->loop].loop_depth;
+    }
+    return order_again(f);
+}
+
 static bool split_edges(struct ir_func *f, bool all)
 {
     /* slot_of[to]: position of the block under work in to's predecessors. Filled from the targets'
@@ -37,7 +94,7 @@ static bool split_edges(struct ir_func *f, bool all)
         if (wants_split(f, b, all))
             records += f->blocks[b].pred_count;
     if (!records)
-        return !f->failed && ir_analyse(f);
+        return !f->failed;
     uint32_t *memory = records > UINT32_MAX / 8 ? NULL : ir_scratch(f, 2, (uint32_t)records * 3);
     if (!memory || f->failed) {
         f->failed = true;
@@ -75,7 +132,7 @@ static bool split_edges(struct ir_func *f, bool all)
         for (uint32_t r = head[from]; r != IR_NONE; r = record[r + 2])
             edge_to[record[r]] = IR_NONE;
     }
-    return ir_analyse(f);
+    return analyse_edges(f, blocks);
 }
 
 bool ir_split_critical_edges(struct ir_func *f)

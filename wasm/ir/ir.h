@@ -315,8 +315,8 @@ static inline bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_bloc
 }
 /* The front end does not split critical edges. This puts a block with a JUMP on every edge from a
  * block with several successors to a block with a phi (which has several predecessors, unless a
- * pass has taken all but one away); edges of one SWITCH to one target share theirs. Ends with
- * ir_analyse(). */
+ * pass has taken all but one away); edges of one SWITCH to one target share theirs. After
+ * ir_analyse(), whose results it keeps up to date, but that the new blocks dominate nothing. */
 bool ir_split_critical_edges(struct ir_func *f);
 /* The same for every critical edge, for moves of registers as well. */
 bool ir_split_edges(struct ir_func *f);

@@ -20,12 +20,10 @@ static bool grow(struct code_buffer *code, void **array, uint32_t *capacity, uin
     return true;
 }
 
-bool x86_reserve(struct code_buffer *code, size_t bytes)
+bool x86_grow(struct code_buffer *code, size_t bytes)
 {
     if (code->failed)
         return false;
-    if (code->capacity - code->size >= bytes)
-        return true;
     size_t fresh = code->capacity ? code->capacity * 2 : 65536;
     while (fresh - code->size < bytes)
         fresh *= 2;
@@ -40,77 +38,90 @@ bool x86_reserve(struct code_buffer *code, size_t bytes)
     return true;
 }
 
-void x86_byte(struct code_buffer *code, unsigned byte)
+/* The parts of an instruction are put at P and give the place behind them; stores of bytes might
+ * change the buffer's size, as far as the C compiler knows, so that is written once. */
+static inline uint8_t *put_u32(uint8_t *p, uint32_t value)
 {
-    code->bytes[code->size++] = (uint8_t)byte;
+    memcpy(p, &value, 4);
+    return p + 4;
 }
 
-void x86_u32(struct code_buffer *code, uint32_t value)
+static inline uint8_t *put_legacy(uint8_t *p, uint32_t op, unsigned reg, unsigned x, unsigned b,
+                                  bool byte)
 {
-    memcpy(code->bytes + code->size, &value, 4);
-    code->size += 4;
-}
-
-void x86_u64(struct code_buffer *code, uint64_t value)
-{
-    memcpy(code->bytes + code->size, &value, 8);
-    code->size += 8;
-}
-
-static void escape(struct code_buffer *code, uint32_t op)
-{
-    unsigned map = op >> 8 & 0xff;
-    if (map) {
-        x86_byte(code, 0x0f);
-        if (map == 2)
-            x86_byte(code, 0x38);
-        else if (map == 3)
-            x86_byte(code, 0x3a);
-    }
-    x86_byte(code, op & 0xff);
-}
-
-static void legacy(struct code_buffer *code, uint32_t op, unsigned reg, unsigned x, unsigned b,
-                   bool byte)
-{
-    unsigned prefix = op >> 16 & 0xff;
+    unsigned prefix = op >> 16 & 0xff, map = op >> 8 & 0xff;
     if (prefix)
-        x86_byte(code, prefix);
+        *p++ = (uint8_t)prefix;
     unsigned rex = (op & X86_W ? 8u : 0) | (reg & 8) >> 1 | (x & 8) >> 2 | (b & 8) >> 3;
     if (rex || byte)
-        x86_byte(code, 0x40 | rex);
-    escape(code, op);
+        *p++ = (uint8_t)(0x40 | rex);
+    if (map) {
+        *p++ = 0x0f;
+        if (map > 1)
+            *p++ = map == 2 ? 0x38 : 0x3a;
+    }
+    *p++ = (uint8_t)op;
+    return p;
 }
 
-static void modrm_mem(struct code_buffer *code, unsigned reg, const struct x86_mem *m)
+static inline uint8_t *put_vex(uint8_t *p, uint32_t op, unsigned reg, unsigned vvvv, unsigned x,
+                               unsigned b)
+{
+    unsigned prefix = op >> 16 & 0xff;
+    unsigned pp = prefix == 0x66 ? 1 : prefix == 0xf3 ? 2 : prefix == 0xf2 ? 3 : 0;
+    unsigned map = op >> 8 & 0xff, r = reg & 8 ? 0u : 0x80u;
+    if (map == 1 && !(op & X86_W) && !(x & 8) && !(b & 8)) {
+        *p++ = 0xc5;
+        *p++ = (uint8_t)(r | (~vvvv & 15) << 3 | pp);
+    } else {
+        *p++ = 0xc4;
+        *p++ = (uint8_t)(r | (x & 8 ? 0u : 0x40u) | (b & 8 ? 0u : 0x20u) | map);
+        *p++ = (uint8_t)((op & X86_W ? 0x80u : 0) | (~vvvv & 15) << 3 | pp);
+    }
+    *p++ = (uint8_t)op;
+    return p;
+}
+
+static inline uint8_t *put_reg(uint8_t *p, unsigned reg, unsigned rm)
+{
+    *p++ = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
+    return p;
+}
+
+static uint8_t *put_mem(uint8_t *p, unsigned reg, const struct x86_mem *m)
 {
     reg = (reg & 7) << 3;
+    unsigned base = m->base & 7u, index = m->index == NO_REG ? 4u : m->index & 7u;
+    unsigned sib = (unsigned)m->scale << 6 | index << 3;
     if (m->rip) {
-        x86_byte(code, reg | 5);
-        x86_u32(code, (uint32_t)m->disp);
-        return;
+        *p++ = (uint8_t)(reg | 5);
+        return put_u32(p, (uint32_t)m->disp);
     }
     if (m->base == NO_REG) {
-        x86_byte(code, reg | 4);
-        x86_byte(code, (unsigned)m->scale << 6 |
-                           (m->index == NO_REG ? 4u : (unsigned)(m->index & 7)) << 3 | 5);
-        x86_u32(code, (uint32_t)m->disp);
-        return;
+        *p++ = (uint8_t)(reg | 4);
+        *p++ = (uint8_t)(sib | 5);
+        return put_u32(p, (uint32_t)m->disp);
     }
-    unsigned mod = m->disp == 0 && (m->base & 7) != RBP ? 0
-                   : m->disp >= -128 && m->disp <= 127  ? 1
-                                                        : 2;
-    if (m->index == NO_REG && (m->base & 7) != RSP) {
-        x86_byte(code, mod << 6 | reg | (m->base & 7u));
+    unsigned mod = m->disp == 0 && base != RBP ? 0 : m->disp >= -128 && m->disp <= 127 ? 1 : 2;
+    if (m->index == NO_REG && base != RSP) {
+        *p++ = (uint8_t)(mod << 6 | reg | base);
     } else {
-        x86_byte(code, mod << 6 | reg | 4);
-        unsigned index = m->index == NO_REG ? 4u : (unsigned)(m->index & 7);
-        x86_byte(code, (unsigned)m->scale << 6 | index << 3 | (m->base & 7u));
+        *p++ = (uint8_t)(mod << 6 | reg | 4);
+        *p++ = (uint8_t)(sib | base);
     }
     if (mod == 1)
-        x86_byte(code, (unsigned)m->disp & 0xff);
-    else if (mod == 2)
-        x86_u32(code, (uint32_t)m->disp);
+        *p++ = (uint8_t)m->disp;
+    return mod == 2 ? put_u32(p, (uint32_t)m->disp) : p;
+}
+
+static uint8_t *at_end(struct code_buffer *code)
+{
+    return code->bytes + code->size;
+}
+
+static void end_at(struct code_buffer *code, const uint8_t *p)
+{
+    code->size = (size_t)(p - code->bytes);
 }
 
 static unsigned bits_of(unsigned reg)
@@ -121,45 +132,26 @@ static unsigned bits_of(unsigned reg)
 void x86_rr(struct code_buffer *code, uint32_t op, unsigned reg, unsigned rm)
 {
     bool byte = (op & X86_BYTE && reg >= 4 && reg < 8) || (op & X86_RBYTE && rm >= 4 && rm < 8);
-    legacy(code, op, reg, 0, rm, byte);
-    x86_byte(code, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    end_at(code, put_reg(put_legacy(at_end(code), op, reg, 0, rm, byte), reg, rm));
 }
 
 void x86_rm(struct code_buffer *code, uint32_t op, unsigned reg, const struct x86_mem *m)
 {
     bool byte = op & X86_BYTE && reg >= 4 && reg < 8;
-    legacy(code, op, reg, bits_of(m->index), bits_of(m->base), byte);
-    modrm_mem(code, reg, m);
-}
-
-static void vex(struct code_buffer *code, uint32_t op, unsigned reg, unsigned vvvv, unsigned x,
-                unsigned b)
-{
-    unsigned prefix = op >> 16 & 0xff;
-    unsigned pp = prefix == 0x66 ? 1 : prefix == 0xf3 ? 2 : prefix == 0xf2 ? 3 : 0;
-    unsigned map = op >> 8 & 0xff;
-    if (map == 1 && !(op & X86_W) && !(x & 8) && !(b & 8)) {
-        x86_byte(code, 0xc5);
-        x86_byte(code, (reg & 8 ? 0u : 0x80u) | (~vvvv & 15) << 3 | pp);
-    } else {
-        x86_byte(code, 0xc4);
-        x86_byte(code, (reg & 8 ? 0u : 0x80u) | (x & 8 ? 0u : 0x40u) | (b & 8 ? 0u : 0x20u) | map);
-        x86_byte(code, (op & X86_W ? 0x80u : 0) | (~vvvv & 15) << 3 | pp);
-    }
-    x86_byte(code, op & 0xff);
+    uint8_t *p = put_legacy(at_end(code), op, reg, bits_of(m->index), bits_of(m->base), byte);
+    end_at(code, put_mem(p, reg, m));
 }
 
 void x86_vrr(struct code_buffer *code, uint32_t op, unsigned reg, unsigned vvvv, unsigned rm)
 {
-    vex(code, op, reg, vvvv, 0, rm);
-    x86_byte(code, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    end_at(code, put_reg(put_vex(at_end(code), op, reg, vvvv, 0, rm), reg, rm));
 }
 
 void x86_vrm(struct code_buffer *code, uint32_t op, unsigned reg, unsigned vvvv,
              const struct x86_mem *m)
 {
-    vex(code, op, reg, vvvv, bits_of(m->index), bits_of(m->base));
-    modrm_mem(code, reg, m);
+    uint8_t *p = put_vex(at_end(code), op, reg, vvvv, bits_of(m->index), bits_of(m->base));
+    end_at(code, put_mem(p, reg, m));
 }
 
 static uint32_t wide(unsigned size)

@@ -3,6 +3,8 @@
 #ifndef QUINCE_X86_ENCODE_H
 #define QUINCE_X86_ENCODE_H
 
+#include <string.h>
+
 #include "target/target.h"
 
 enum {
@@ -61,12 +63,27 @@ struct x86_mem {
 };
 
 /* Makes room for BYTES more. On failure code->failed is set and size restarts in what there is. */
-bool x86_reserve(struct code_buffer *code, size_t bytes);
+bool x86_grow(struct code_buffer *code, size_t bytes);
+static inline bool x86_reserve(struct code_buffer *code, size_t bytes)
+{
+    return (!code->failed && code->capacity - code->size >= bytes) || x86_grow(code, bytes);
+}
 #define X86_MAX_STEP 512u /* room that a step of the code generator may take without asking */
 
-void x86_byte(struct code_buffer *code, unsigned byte);
-void x86_u32(struct code_buffer *code, uint32_t value);
-void x86_u64(struct code_buffer *code, uint64_t value);
+static inline void x86_byte(struct code_buffer *code, unsigned byte)
+{
+    code->bytes[code->size++] = (uint8_t)byte;
+}
+static inline void x86_u32(struct code_buffer *code, uint32_t value)
+{
+    memcpy(code->bytes + code->size, &value, 4);
+    code->size += 4;
+}
+static inline void x86_u64(struct code_buffer *code, uint64_t value)
+{
+    memcpy(code->bytes + code->size, &value, 8);
+    code->size += 8;
+}
 
 /* reg, rm forms. A rip-relative operand leaves its displacement as the last four bytes. */
 void x86_rr(struct code_buffer *code, uint32_t op, unsigned reg, unsigned rm);

@@ -223,16 +223,15 @@ static void sort_u32(uint32_t *a, uint32_t n)
     }
 }
 
-/* R lives at the start of block B: it joins the set and the list of work. True if it was not there.
- */
-static inline bool enter(uint64_t *set, uint32_t *work, uint32_t *count, uint32_t b)
+/* A register lives at the start of block B: it joins the set and, once, the list of work, which has
+ * room for one more than all blocks. The new count of the latter; no branch, as none could be
+ * predicted. */
+static inline uint32_t enter(uint64_t *set, uint32_t *work, uint32_t count, uint32_t b)
 {
-    uint64_t bit = 1ull << b % 64;
-    if (set[b / 64] & bit)
-        return false;
-    set[b / 64] |= bit;
-    work[(*count)++] = b; /* once per block: there is room */
-    return true;
+    uint64_t word = set[b / 64], bit = 1ull << b % 64;
+    work[count] = b;
+    set[b / 64] = word | bit;
+    return count + !(word & bit);
 }
 
 /* Adds to the ranges of a register, or to its last one. */
@@ -289,10 +288,14 @@ static void live_one(struct target_compiler *c, mreg r)
         bool at_end = use.kind == USE_NONE && !(use.pos & 1);
         uint32_t b = block_of[at_end ? use.pos / 2 - 1 : use.pos / 2];
         uint32_t to = at_end ? use.pos : use.pos + 1;
-        if (b == def_block)
+        if (b == def_block) {
             def_end = to > def_end ? to : def_end;
-        else if (enter(set, work, &count, b) || to > reach[b])
-            reach[b] = to;
+        } else {
+            uint32_t before = count;
+            count = enter(set, work, count, b);
+            if (count != before || to > reach[b])
+                reach[b] = to;
+        }
         if (at_end) { /* the edge's move reads it where the block ends, wherever it is */
             use.kind = USE_ANY;
             use.pos--;
@@ -303,13 +306,13 @@ static void live_one(struct target_compiler *c, mreg r)
     const uint32_t *preds = c->preds.data, *pred_first = c->pred_first.data;
     for (uint32_t k = 0; k < count; k++) {
         uint32_t b = work[k];
-        for (uint32_t i = pred_first[b]; i < pred_first[b + 1]; i++) {
-            uint32_t p = preds[i], end = starts[p + 1];
+        for (uint32_t i = pred_first[b], end = pred_first[b + 1]; i < end; i++) {
+            uint32_t p = preds[i];
             if (p == def_block) {
-                def_end = end;
+                def_end = starts[p + 1];
             } else {
-                enter(set, work, &count, p);
-                reach[p] = end;
+                count = enter(set, work, count, p);
+                reach[p] = starts[p + 1];
             }
         }
     }
@@ -340,7 +343,7 @@ bool live_build(struct target_compiler *c)
     uint32_t blocks = c->blocks.count;
     if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
         !vec_reserve(c, c->starts, (uint64_t)blocks + 1) || !vec_reserve(c, c->reach, blocks) ||
-        !vec_reserve(c, c->work, blocks) || !vec_reserve(c, c->set, blocks / 64 + 1))
+        !vec_reserve(c, c->work, (uint64_t)blocks + 1) || !vec_reserve(c, c->set, blocks / 64 + 1))
         return false;
     memset(c->set.data, 0, (blocks / 64 + 1) * sizeof *c->set.data);
     for (uint32_t b = 0; b < blocks; b++)

@@ -103,8 +103,8 @@ static uint32_t intersect(struct scan *s, const struct interval *a, const struct
 }
 
 /* From LIMIT on it does not matter. */
-static uint32_t intersect_fixed(struct scan *s, const struct interval *it, unsigned reg,
-                                uint32_t limit)
+static uint32_t intersect_ranges(struct scan *s, const struct interval *it, unsigned reg,
+                                 uint32_t limit)
 {
     const struct range *fixed = s->c->fixed[reg].data;
     uint32_t n = s->c->fixed[reg].count, k = s->fixed_cursor[reg], i = it->range;
@@ -125,6 +125,14 @@ static uint32_t intersect_fixed(struct scan *s, const struct interval *it, unsig
     return FOREVER;
 }
 
+static inline uint32_t intersect_fixed(struct scan *s, const struct interval *it, unsigned reg,
+                                       uint32_t limit)
+{
+    uint32_t k = s->fixed_cursor[reg];
+    bool none = k >= s->c->fixed[reg].count || s->c->fixed[reg].data[k].from >= it->end;
+    return none ? FOREVER : intersect_ranges(s, it, reg, limit);
+}
+
 /* The first call IT lives across. */
 static uint32_t intersect_calls(struct scan *s, const struct interval *it)
 {
@@ -132,6 +140,8 @@ static uint32_t intersect_calls(struct scan *s, const struct interval *it)
     uint32_t n = s->c->clobbers.count, low = s->clobber_cursor;
     for (uint32_t i = it->range; i < it->range_end; i++) {
         uint32_t from = range_from(s, it, i), to = range_to(s, it, i), high = n;
+        if (low < n && calls[low] >= from)
+            high = low; /* mostly */
         while (low < high) {
             uint32_t middle = low + (high - low) / 2;
             if (calls[middle] < from)
@@ -460,7 +470,7 @@ static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned
         if (s->active[r])
             continue;
         uint32_t limit = callee_saved(r) ? FOREVER : call;
-        uint32_t until = c->fixed[r].count ? intersect_fixed(s, it, r, limit) : FOREVER;
+        uint32_t until = intersect_fixed(s, it, r, limit);
         if (call < until && !callee_saved(r))
             until = call;
         s->until[r] = until;
@@ -550,7 +560,7 @@ static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsig
     for (unsigned k = 0; k < count; k++) {
         unsigned r = order[k];
         uint32_t limit = callee_saved(r) ? FOREVER : call;
-        uint32_t block = c->fixed[r].count ? intersect_fixed(s, it, r, limit) : FOREVER;
+        uint32_t block = intersect_fixed(s, it, r, limit);
         if (call < block && !callee_saved(r))
             block = call;
         if (many_holes(s, r) && comes_back(s, c->holes[r].data[0]) < block)
