@@ -274,13 +274,38 @@ static void put_ranges(struct target_compiler *c, struct range last, uint32_t *w
     vec_push(c, c->ranges, last);
 }
 
+/* From the COUNT blocks on the list of work back to DEF_BLOCK: all in between join them, and what
+ * lives at a block's start lives to the end of those before it. The new count; whether it lives to
+ * the end of DEF_BLOCK. A function of its own to have all of this in registers. */
+static __attribute__((noinline)) uint32_t go_back(const struct target_compiler *c,
+                                                  uint32_t def_block, uint32_t count, bool *leaves)
+{
+    const uint32_t *restrict preds = c->preds.data, *restrict pred_first = c->pred_first.data;
+    const uint32_t *restrict ends = c->starts.data + 1;
+    uint32_t *restrict work = c->work.data, *restrict reach = c->reach.data;
+    uint64_t *restrict set = c->set.data;
+    for (uint32_t k = 0; k < count; k++) {
+        const uint32_t *p = preds + pred_first[work[k]], *end = preds + pred_first[work[k] + 1];
+        for (; p < end; p++) {
+            uint32_t before = *p;
+            if (before == def_block) {
+                *leaves = true;
+                continue;
+            }
+            reach[before] = ends[before];
+            count = enter(set, work, count, before);
+        }
+    }
+    return count;
+}
+
 /* Finds where R lives. */
 static void live_one(struct target_compiler *c, mreg r)
 {
     struct vreg *v = vreg_at(c, r);
     uint32_t *work = c->work.data, *reach = c->reach.data, count = 0;
     uint64_t *set = c->set.data;
-    const uint32_t *starts = c->starts.data, *block_of = c->block_of.data;
+    const uint32_t *block_of = c->block_of.data;
     uint32_t def_block = v->start / 2 < c->ins.count ? block_of[v->start / 2] : 0;
     uint32_t def_end = v->start + 1, use_first = c->uses.count;
     for (uint32_t n = v->uses; n; n = c->use_nodes.data[n].next) {
@@ -303,19 +328,11 @@ static void live_one(struct target_compiler *c, mreg r)
         if (use.kind != USE_NONE)
             c->uses.data[c->uses.count++] = use; /* there is room for all nodes */
     }
-    const uint32_t *preds = c->preds.data, *pred_first = c->pred_first.data;
-    for (uint32_t k = 0; k < count; k++) {
-        uint32_t b = work[k];
-        for (uint32_t i = pred_first[b], end = pred_first[b + 1]; i < end; i++) {
-            uint32_t p = preds[i];
-            if (p == def_block) {
-                def_end = starts[p + 1];
-            } else {
-                count = enter(set, work, count, p);
-                reach[p] = starts[p + 1];
-            }
-        }
-    }
+    bool leaves = false;
+    if (count)
+        count = go_back(c, def_block, count, &leaves);
+    if (leaves)
+        def_end = c->starts.data[def_block + 1];
     uint32_t range_first = c->ranges.count;
     put_ranges(c, (struct range){v->start, def_end}, work, count);
     if (c->failed)
