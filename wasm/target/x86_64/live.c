@@ -223,15 +223,15 @@ static void sort_u32(uint32_t *a, uint32_t n)
     }
 }
 
-/* A register lives at the start of block B: it joins the set and, once, the list of work, which has
- * room for one more than all blocks. The new count of the latter; no branch, as none could be
+/* A register lives at the start of block B, which joins the set and, once, the list of work, which
+ * has room for one more than all blocks. The new count of the latter; no branch, as none could be
  * predicted. */
-static inline uint32_t enter(uint64_t *set, uint32_t *work, uint32_t count, uint32_t b)
+static inline uint32_t enter(uint8_t *set, uint32_t *work, uint32_t count, uint32_t b)
 {
-    uint64_t word = set[b / 64], bit = 1ull << b % 64;
     work[count] = b;
-    set[b / 64] = word | bit;
-    return count + !(word & bit);
+    count += !set[b];
+    set[b] = 1;
+    return count;
 }
 
 /* Adds to the ranges of a register, or to its last one. */
@@ -251,23 +251,23 @@ static inline void range_add(struct target_compiler *c, struct range *last, uint
 static void put_ranges(struct target_compiler *c, struct range last, uint32_t *work, uint32_t n)
 {
     const uint32_t *starts = c->starts.data, *reach = c->reach.data;
-    uint64_t *set = c->set.data;
+    uint8_t *set = c->set.data;
     uint32_t low = UINT32_MAX, high = 0;
     for (uint32_t i = 0; i < n; i++) {
         low = work[i] < low ? work[i] : low;
         high = work[i] > high ? work[i] : high;
     }
-    if (n && (high - low) / 64 <= n) { /* close together: the set has them in order */
-        for (uint32_t w = low / 64; w <= high / 64; w++) {
-            for (; set[w]; set[w] &= set[w] - 1) {
-                uint32_t b = w * 64 + (uint32_t)__builtin_ctzll(set[w]);
-                range_add(c, &last, starts[b], reach[b]);
-            }
+    if (n && (high - low) / 8 <= n) { /* close together: the set has them in order */
+        for (uint32_t b = low; b <= high; b++) {
+            if (!set[b])
+                continue;
+            set[b] = 0;
+            range_add(c, &last, starts[b], reach[b]);
         }
     } else {
         sort_u32(work, n);
         for (uint32_t i = 0; i < n; i++) {
-            set[work[i] / 64] = 0;
+            set[work[i]] = 0;
             range_add(c, &last, starts[work[i]], reach[work[i]]);
         }
     }
@@ -283,7 +283,7 @@ static __attribute__((noinline)) uint32_t go_back(const struct target_compiler *
     const uint32_t *restrict preds = c->preds.data, *restrict pred_first = c->pred_first.data;
     const uint32_t *restrict ends = c->starts.data + 1;
     uint32_t *restrict work = c->work.data, *restrict reach = c->reach.data;
-    uint64_t *restrict set = c->set.data;
+    uint8_t *restrict set = c->set.data;
     for (uint32_t k = 0; k < count; k++) {
         const uint32_t *p = preds + pred_first[work[k]], *end = preds + pred_first[work[k] + 1];
         for (; p < end; p++) {
@@ -304,7 +304,7 @@ static void live_one(struct target_compiler *c, mreg r)
 {
     struct vreg *v = vreg_at(c, r);
     uint32_t *work = c->work.data, *reach = c->reach.data, count = 0;
-    uint64_t *set = c->set.data;
+    uint8_t *set = c->set.data;
     const uint32_t *block_of = c->block_of.data;
     uint32_t def_block = v->start / 2 < c->ins.count ? block_of[v->start / 2] : 0;
     uint32_t def_end = v->start + 1, use_first = c->uses.count;
@@ -360,9 +360,10 @@ bool live_build(struct target_compiler *c)
     uint32_t blocks = c->blocks.count;
     if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
         !vec_reserve(c, c->starts, (uint64_t)blocks + 1) || !vec_reserve(c, c->reach, blocks) ||
-        !vec_reserve(c, c->work, (uint64_t)blocks + 1) || !vec_reserve(c, c->set, blocks / 64 + 1))
+        !vec_reserve(c, c->work, (uint64_t)blocks + 1) ||
+        !vec_reserve(c, c->set, (uint64_t)blocks + 8))
         return false;
-    memset(c->set.data, 0, (blocks / 64 + 1) * sizeof *c->set.data);
+    memset(c->set.data, 0, (size_t)blocks + 8);
     for (uint32_t b = 0; b < blocks; b++)
         c->starts.data[b] = 2 * c->blocks.data[b].first;
     c->starts.data[blocks] = 2 * c->ins.count;

@@ -314,7 +314,7 @@ struct target_compiler {
     VEC(uint32_t) work;
     VEC(uint32_t) defs;  /* virtual registers by start */
     VEC(uint32_t) reach; /* of blocks: up to where */
-    VEC(uint64_t) set;   /* of blocks, empty between uses */
+    VEC(uint8_t) set;    /* of blocks, a byte each, 0 between uses */
     VEC(struct gap_move) moves, merged;
     VEC(uint8_t) at_start, at_end; /* of blocks: register of who is looked at; 0 memory */
     VEC(uint32_t) block_of;        /* of instructions (position / 2): block, for split positions */

@@ -24,14 +24,16 @@ struct scan {
     uint32_t event[REG_COUNT];        /* until then who lives there, or waits in a hole, stays so */
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
     uint32_t clobber_cursor;
-    uint32_t until[REG_COUNT];  /* of the current interval: free until */
+    uint32_t until[REG_COUNT];  /* of the current interval: free until, as far as … */
+    uint64_t known;             /* … the register's bit is set here */
+    uint32_t call;              /* the first call it lives across */
     uint64_t wanted[REG_COUNT]; /* how late the register is wanted again: wanted_at() */
     uint32_t block[REG_COUNT];  /* … taken for good from */
 };
 
 static bool callee_saved(unsigned r)
 {
-    return r < R_XMM0 && SAVED_REGS >> (r - 1) & 1;
+    return (uint64_t)SAVED_REGS << 1 >> r & 1;
 }
 
 static struct interval *at(struct scan *s, uint32_t i)
@@ -459,62 +461,75 @@ static unsigned collect_hints(struct scan *s, uint32_t i, uint8_t hints[8])
     return n;
 }
 
+/* Until when register R is free for the current interval IT. */
+static uint32_t free_until(struct scan *s, const struct interval *it, unsigned r)
+{
+    struct target_compiler *c = s->c;
+    if (s->active[r])
+        return 0;
+    if (s->known >> r & 1)
+        return s->until[r];
+    uint32_t call = callee_saved(r) ? FOREVER : s->call;
+    uint32_t until = intersect_fixed(s, it, r, call);
+    if (call < until)
+        until = call;
+    /* Lives that began in SSA form at their definition meet nothing that is in a hole there. */
+    for (uint32_t n = 0; it->split && n < c->holes[r].count && until; n++) {
+        uint32_t other = c->holes[r].data[n];
+        bool many = many_holes(s, r);
+        uint32_t meet = many ? comes_back(s, other) : intersect(s, it, at(s, other));
+        if (meet < until)
+            until = meet;
+        if (many)
+            break;
+    }
+    s->known |= 1ull << r;
+    return s->until[r] = until;
+}
+
+/* Whether R is free for all of IT. */
+static bool is_free(struct scan *s, const struct interval *it, unsigned r)
+{
+    if (s->call < it->end && !callee_saved(r))
+        return false;
+    return free_until(s, it, r) >= it->end;
+}
+
 static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned count)
 {
     struct target_compiler *c = s->c;
     const struct interval *it = at(s, i);
-    uint32_t call = c->clobbers.count ? intersect_calls(s, it) : FOREVER;
-    for (unsigned k = 0; k < count; k++) {
-        unsigned r = order[k];
-        s->until[r] = 0;
-        if (s->active[r])
-            continue;
-        uint32_t limit = callee_saved(r) ? FOREVER : call;
-        uint32_t until = intersect_fixed(s, it, r, limit);
-        if (call < until && !callee_saved(r))
-            until = call;
-        s->until[r] = until;
-    }
-    if (it->split) {
-        /* Lives that began in SSA form at their definition meet nothing that is in a hole there. */
-        for (unsigned k = 0; k < count; k++) {
-            unsigned r = order[k];
-            for (uint32_t n = 0; n < c->holes[r].count && s->until[r]; n++) {
-                uint32_t other = c->holes[r].data[n];
-                uint32_t until =
-                    many_holes(s, r) ? comes_back(s, other) : intersect(s, it, at(s, other));
-                if (until < s->until[r])
-                    s->until[r] = until;
-                if (many_holes(s, r))
-                    break;
-            }
-        }
-    }
+    s->call = c->clobbers.count ? intersect_calls(s, it) : FOREVER;
+    s->known = 0;
     uint8_t hints[8];
-    unsigned n = collect_hints(s, i, hints), reg = 0;
+    unsigned hint_count = collect_hints(s, i, hints), n = 0, reg = 0;
+    for (unsigned k = 0; k < hint_count; k++)
+        if (hints[k] && is_xmm(hints[k]) == (order == xmm_order))
+            hints[n++] = hints[k];
     for (unsigned k = 0; k < n && !reg; k++)
-        if (hints[k] && is_xmm(hints[k]) == (order == xmm_order) && s->until[hints[k]] >= it->end)
+        if (is_free(s, it, hints[k]))
             reg = hints[k];
-    for (unsigned k = 0; k < count && !reg; k++) {
-        unsigned r = order[k];
-        if (s->until[r] >= it->end && (!callee_saved(r) || c->used_regs >> (r - 1) & 1))
-            reg = r;
-    }
     for (unsigned k = 0; k < count && !reg; k++)
-        if (s->until[order[k]] >= it->end)
+        if ((!callee_saved(order[k]) || c->used_regs >> (order[k] - 1) & 1) &&
+            is_free(s, it, order[k]))
+            reg = order[k];
+    for (unsigned k = 0; k < count && !reg; k++)
+        if (is_free(s, it, order[k]))
             reg = order[k];
     if (reg) {
         occupy(s, i, reg);
         return true;
     }
     uint32_t best = 0;
-    for (unsigned k = 0; k < count; k++)
-        if (s->until[order[k]] > best) {
-            best = s->until[order[k]];
+    for (unsigned k = 0; k < count; k++) {
+        uint32_t until = free_until(s, it, order[k]);
+        if (until > best) {
+            best = until;
             reg = order[k];
         }
+    }
     for (unsigned k = 0; k < n; k++)
-        if (hints[k] && is_xmm(hints[k]) == (order == xmm_order) && s->until[hints[k]] == best)
+        if (free_until(s, it, hints[k]) == best)
             reg = hints[k];
     if (!reg || best == 0)
         return false;
