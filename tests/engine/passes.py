@@ -213,6 +213,84 @@ class States:
     (i64.add (local.get $s) (i64.extend_i32_u (i32.add (local.get $t) (local.get $k))))"""
 
 
+class Calls:
+    """Calls of small functions, in loops and not, that trap, loop, call others or themselves."""
+
+    HELPERS = """
+  (func $h0 (param $p i32) (result i32) (i32.add (local.get $p) (i32.const 3)))
+  (func $h1 (param $p i32) (param $q i32) (result i32) (local $v i32)
+    (if (i32.gt_u (local.get $p) (local.get $q)) (then (return (local.get $q))))
+    (local.set $v (i32.load8_u (i32.and (local.get $p) (i32.const 63))))
+    (i32.add (local.get $v) (local.get $p)))
+  (func $h2 (param $p i32) (i32.store8 (local.get $p) (i32.add (i32.load8_u (local.get $p)) (i32.const 1))))
+  (func $h3 (param $p i32) (result i32) (i32.div_u (i32.const 1000) (local.get $p)))
+  (func $h4 (param $p i32) (result i32) (local $n i32)
+    (local.set $p (i32.and (local.get $p) (i32.const 7)))
+    (loop $l (local.set $n (i32.add (local.get $n) (local.get $p)))
+      (br_if $l (i32.gt_s (local.tee $p (i32.sub (local.get $p) (i32.const 1))) (i32.const 0))))
+    (local.get $n))
+  (func $h5 (param $p i32) (result i32)
+    (if (result i32) (i32.le_s (local.get $p) (i32.const 1)) (then (local.get $p))
+      (else (i32.add (call $h5 (i32.sub (local.get $p) (i32.const 1)))
+                     (call $h5 (i32.sub (local.get $p) (i32.const 2)))))))
+  (func $h6 (param $p i32) (result i32) (call $h0 (call $h3 (local.get $p))))
+  (func $h7 (param $p i32) (result i32)
+    (if (local.get $p) (then unreachable)) (i32.const 5))
+  (func $h8 (global.set $g (i32.add (global.get $g) (i32.const 1))))
+  (func $h9 (param $x i64) (param $p i32) (result i64)
+    (block $b (block $a (br_table $a $b $a (local.get $p))) (return (i64.add (local.get $x) (i64.const 1))))
+    (i64.mul (local.get $x) (i64.const 3)))
+  (func $h10 (param $p i32) unreachable)
+"""
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def value(self, depth=1):
+        rng = self.rng
+        kind = rng.randrange(12 if depth else 4)
+        if kind < 4:
+            return ["(local.get $t)", "(local.get $i)", "(local.get $y)", f"(i32.const {rng.randrange(9)})"][kind]
+        inner = self.value(depth - 1)
+        if kind == 4:
+            return f"(call $h1 {inner} {self.value(depth - 1)})"
+        if kind == 5:
+            return f"(call $h5 (i32.and {inner} (i32.const 7)))"
+        if kind == 6 and rng.random() < 0.9:
+            return f"(call $h3 (i32.or {inner} (i32.const 1)))"
+        if kind == 7 and rng.random() < 0.9:
+            return f"(call $h6 (i32.or {inner} (i32.const 2)))"
+        if kind == 8:
+            return f"(i32.add {inner} {self.value(depth - 1)})"
+        return f"(call $h{rng.choice([0, 0, 4, 4, 3, 6, 7] if rng.random() < 0.2 else [0, 4])} {inner})"
+
+    def statement(self, depth):
+        rng = self.rng
+        kind = rng.randrange(7 if depth else 5)
+        if kind == 0:
+            return f"(local.set $t {self.value(2)})"
+        if kind == 1:
+            return f"(local.set $s (call $h9 (local.get $s) {self.value()}))"
+        if kind == 2:
+            return f"(call $h2 (i32.and {self.value()} (i32.const 63)))"
+        if kind == 3:
+            return "(call $h8)"
+        if kind == 4:
+            if rng.random() < 0.05:
+                return f"(if (i32.eq (local.get $i) (i32.const 3)) (then (call $h10 {self.value()})))"
+            return f"(local.set $s (i64.add (local.get $s) (i64.extend_i32_u {self.value()})))"
+        if kind == 5:
+            return f"(if {self.value()} (then {self.statements(depth - 1)}) (else {self.statements(depth - 1)}))"
+        return (f"(local.set $k (i32.const 0)) (loop $l{depth} {self.statements(depth - 1)} "
+                f"(br_if $l{depth} (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 5))))")
+
+    def statements(self, depth):
+        return "\n    ".join(self.statement(depth) for _ in range(self.rng.randrange(1, 5)))
+
+    def body(self):
+        return f"{self.statements(2)} (i64.add (local.get $s) (i64.extend_i32_u (local.get $t)))"
+
+
 def function(shape, rng, index):
     return f"""  (func $f{index} (param $p i32) (param $x i64) (param $y i32) (result i64)
     (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32)
@@ -231,6 +309,7 @@ def module(shape, rng, functions):
   (elem (i32.const 0) {" ".join(f"$f{i}" for i in range(functions))})
   (data (i32.const 0) "{data}") (data (i32.const {TOP - 64}) "{data[:192]}")
 """
+    text += getattr(shape, "HELPERS", "")
     for i in range(functions):
         text += function(shape, rng, i)
         for k in range(6):
@@ -363,6 +442,31 @@ def partial_store_seen():
     assert count(ir, "STORE.u8") == 2 and count(ir, "STORE.u16") == 1, ir
 
 
+def small_function():
+    ir = listing("""(module (memory 1)
+      (func $add (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+      (func (export "f") (param i32) (result i32) (call $add (local.get 0) (i32.const 5))))""")
+    assert count(ir, "CALL") == 0 and count(ir, "ADD") == 1, ir
+
+
+NESTED = """(module (memory 1)
+  (func $load (param i32) (result i32) (i32.load (local.get 0)))
+  (func $next (param i32) (result i32) (call $load (i32.add (local.get 0) (i32.const 65534))))
+  (func $f (export "f") (param i32) (result i32) (i32.add (i32.const 1) (call $next (local.get 0)))))"""
+
+
+def inlined_backtrace():
+    assert count(listing(NESTED), "CALL") == 0
+    with tempfile.TemporaryDirectory() as folder:
+        text, binary = pathlib.Path(folder) / "m.wat", pathlib.Path(folder) / "m.wasm"
+        text.write_text(NESTED)
+        subprocess.run(["wat2wasm", "--debug-names", text, "-o", binary], check=True)
+        traces = [subprocess.run([QUINCE, "exec", "--passes", passes, "--invoke", "f", binary, "7"],
+                                 capture_output=True, text=True, check=False).stderr
+                  for passes in ("", "all")]
+        assert traces[0] == traces[1] and traces[0].count("#") == 3, traces
+
+
 def state_machine():
     ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32) (local $s i32) (local $n i32)
       (loop $next
@@ -384,9 +488,12 @@ TESTS = [
     ("loads on both sides of a store stay apart", barrier_between_loads),
     ("bytes of a value are one store where none can trap after another", big_endian_store),
     ("bytes that a trap leaves behind are stored one by one", partial_store_seen),
+    ("a small function takes the place of its call", small_function),
+    ("a backtrace names functions that were inlined", inlined_backtrace),
     ("a state machine goes from state to state without its switch", state_machine),
 ]
-SHAPES = [("sums and stores of bytes", Bytes), ("state machines", States)]
+SHAPES = [("sums and stores of bytes", Bytes), ("state machines", States),
+          ("small functions", Calls)]
 
 
 def run():

@@ -6,11 +6,11 @@
 
 static const struct opt_pass {
     const char *name;
-    bool (*run)(struct ir_func *f); /* false: out of memory */
+    bool (*run)(struct ir_func *f); /* false: out of memory; NULL: opt_inline() */
 } passes[] = {
-    {"fold", opt_fold},       {"branch", opt_branch}, {"thread", opt_thread}, {"gvn", opt_gvn},
-    {"combine", opt_combine}, {"stores", opt_stores}, {"memory", opt_memory}, {"licm", opt_licm},
-    {"address", opt_address}, {"dce", opt_dce},
+    {"inline", NULL},   {"fold", opt_fold},       {"branch", opt_branch}, {"thread", opt_thread},
+    {"gvn", opt_gvn},   {"combine", opt_combine}, {"stores", opt_stores}, {"memory", opt_memory},
+    {"licm", opt_licm}, {"address", opt_address}, {"dce", opt_dce},
 };
 
 /* Whether NAME is in the comma-separated LIST. */
@@ -28,13 +28,20 @@ static bool listed(const char *list, const char *name)
     return false;
 }
 
-bool opt_run(struct ir_func *f, const char *names)
+static bool run(const struct opt_pass *pass, struct ir_func *f, const struct opt_inlining *inlining)
+{
+    if (pass->run)
+        return pass->run(f);
+    return !inlining || opt_inline(f, inlining);
+}
+
+bool opt_run(struct ir_func *f, const char *names, const struct opt_inlining *inlining)
 {
     bool all = !names || listed(names, "all"), verify = names && listed(names, "verify");
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
         if (!all && !listed(names, passes[i].name))
             continue;
-        if (ir_late(f) || !passes[i].run(f))
+        if (ir_late(f) || !run(&passes[i], f, inlining))
             return false;
         char why[128];
         if (verify && !ir_verify(f, why, sizeof why)) {

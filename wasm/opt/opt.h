@@ -4,9 +4,20 @@
 
 #include "ir/ir.h"
 
+/* What the inliner asks of whoever has all functions. */
+struct opt_inlining {
+    /* SSA of own function FUNC as it was decoded, if that is a small one, else NULL. Valid until
+     * the next question. */
+    const struct ir_func *(*body)(void *context, uint32_t func);
+    /* A pos that stands for POS in a body that was put in place of the call at pos CALL. */
+    uint32_t (*position)(void *context, uint32_t pos, uint32_t call);
+    void *context;
+};
+
 /* Runs the passes named in PASSES (comma separated; NULL: all, "": none) in their fixed order.
  * "all" among the names stands for all, "verify" checks the function after each pass (tests).
- * false: out of memory. The function is ir_verify()-clean before and after every pass. */
-bool opt_run(struct ir_func *f, const char *passes);
+ * INLINING NULL: nothing is inlined. false: out of memory. The function is ir_verify()-clean before
+ * and after every pass. */
+bool opt_run(struct ir_func *f, const char *passes, const struct opt_inlining *inlining);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "opt/opt.h"
 
+/* small functions in place of their calls */
+bool opt_inline(struct ir_func *f, const struct opt_inlining *inlining);
 bool opt_fold(struct ir_func *f);    /* constants, algebra, strength reduction */
 bool opt_branch(struct ir_func *f);  /* branches on constants, single-predecessor phis */
 bool opt_thread(struct ir_func *f);  /* jumps past decisions that are known */

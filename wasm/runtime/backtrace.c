@@ -76,6 +76,42 @@ uint32_t module_find_pos(const struct wasm_module *module, uint32_t offset)
     return func == ~0u ? 0 : module->info.bodies[func].start;
 }
 
+/* The own function whose body POS lies in, 0 if none's. */
+static uint32_t body_at(const struct wasm_module *module, uint32_t pos)
+{
+    uint32_t low = 0, high = module->info.func_count - module->info.imported_funcs;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (module->info.bodies[middle].start <= pos)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void add_frame(struct wasm_store *store, struct wasm_module *module, uint32_t func,
+                      uint32_t pos)
+{
+    if (store->trace_count < TRACE_FRAMES)
+        store->trace[store->trace_count++] = (struct trace_frame){
+            .module = module, .func = func + module->info.imported_funcs, .pos = pos};
+}
+
+/* The frames that one of machine code stands for: of the functions inlined there, innermost first,
+ * and of its own. */
+static void add_frames(struct wasm_store *store, struct wasm_module *module, uint32_t func,
+                       uint32_t pos)
+{
+    /* Rows lead to earlier ones only. */
+    while (pos >= CODE_INLINED && pos - CODE_INLINED < module->inlined_count) {
+        const struct code_inlined *inlined = &module->inlined[pos - CODE_INLINED];
+        add_frame(store, module, body_at(module, inlined->pos), inlined->pos);
+        pos = inlined->call;
+    }
+    add_frame(store, module, func, pos);
+}
+
 /* The stack may hold poisoned frames of C functions. */
 #define NO_ASAN __attribute__((no_sanitize("address")))
 
@@ -150,10 +186,7 @@ NO_ASAN void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp)
         uint32_t offset = (uint32_t)(pc - (uintptr_t)module->code);
         uint32_t func = module_find_func(module, offset), frame = ~0u, popped = 0;
         if (func != ~0u) {
-            struct trace_frame *f = &store->trace[store->trace_count++];
-            f->module = module;
-            f->func = func + module->info.imported_funcs;
-            f->pos = module_find_pos(module, offset);
+            add_frames(store, module, func, module_find_pos(module, offset));
             frame = module->funcs[func].frame_size;
             popped = module->funcs[func].popped;
         } else {

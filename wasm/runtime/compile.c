@@ -2,8 +2,7 @@
 #include <string.h>
 
 #include "host.h"
-#include "opt/opt.h"
-#include "runtime/module.h"
+#include "runtime/inlining.h"
 
 /* Everything needed while compiling only. */
 struct loader {
@@ -16,6 +15,7 @@ struct loader {
     struct code_buffer code;
     struct code_thunks *thunks; /* by type index */
     uint32_t *equal;            /* first_equal()'s table */
+    struct inlining inlining;
 };
 
 static bool out_of_memory(struct loader *l)
@@ -60,6 +60,9 @@ static bool compile_functions(struct loader *l)
     uint64_t deadline = l->options ? l->options->deadline_ns : 0;
     body_decoder_set_deadline(l->decoder, deadline);
     l->func.deadline = deadline;
+    const struct opt_inlining *inlining = &l->inlining.asked;
+    if (l->options && l->options->debugger)
+        inlining = NULL; /* functions are what they are in the source */
     for (uint32_t i = info->imported_funcs; i < info->func_count; i++) {
         if (ir_late(&l->func))
             return too_late(l);
@@ -70,7 +73,7 @@ static bool compile_functions(struct loader *l)
             error_set(l->err, WASM_ERR_UNSUPPORTED, 0, "%s", lacking);
             return false;
         }
-        if (!opt_run(&l->func, l->options ? l->options->passes : NULL) ||
+        if (!opt_run(&l->func, l->options ? l->options->passes : NULL, inlining) ||
             !target_compile(l->compiler, &l->func, &l->code, &m->funcs[i - info->imported_funcs]))
             return l->func.late ? too_late(l) : out_of_memory(l);
     }
@@ -138,8 +141,10 @@ static void loader_free(struct loader *l)
         body_decoder_free(l->decoder);
     if (l->compiler)
         target_compiler_free(l->compiler);
+    inlining_free(&l->inlining);
     wasm_host_free(l->thunks);
     wasm_host_free(l->equal);
+    wasm_host_free(l->code.inlined);
     wasm_host_free(l->code.bytes);
     wasm_host_free(l->code.traps);
     wasm_host_free(l->code.sites);
@@ -173,6 +178,7 @@ struct wasm_module *wasm_module_load(const uint8_t *bytes, size_t len,
     l.module = module_new(bytes, len, options, err);
     if (!l.module)
         return NULL;
+    inlining_init(&l.inlining, &l.module->info, &l.code);
     bool ok = compile(&l);
     loader_free(&l);
     if (!ok) {

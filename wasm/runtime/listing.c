@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "host.h"
-#include "opt/opt.h"
-#include "runtime/module.h"
+#include "runtime/inlining.h"
 
 struct lister {
     const struct wasm_module *module;
@@ -131,7 +130,10 @@ static bool list_function(struct lister *l, uint32_t func, const char *passes,
     }
     if (ok) {
         print_ssa(l, &f, &list->decoded, &list->decoded_count);
-        l->failed |= !opt_run(&f, passes);
+        struct inlining inlining;
+        inlining_init(&inlining, &l->module->info, NULL);
+        l->failed |= !opt_run(&f, passes, &inlining.asked);
+        inlining_free(&inlining);
     }
     if (ok && !l->failed) {
         print_ssa(l, &f, &list->optimised, &list->optimised_count);

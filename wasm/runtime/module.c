@@ -91,6 +91,9 @@ bool module_publish(struct wasm_module *m, struct code_buffer *code,
     m->trap_count = code->trap_count;
     m->sites = code->sites;
     m->site_count = code->site_count;
+    m->inlined = code->inlined;
+    m->inlined_count = code->inlined_count;
+    code->inlined = NULL;
     code->typerefs = NULL;
     m->positions = code->positions;
     m->position_count = code->position_count;
@@ -134,6 +137,7 @@ void module_destroy(struct wasm_module *m)
     wasm_host_free(m->funcs);
     wasm_host_free(m->traps);
     wasm_host_free(m->sites);
+    wasm_host_free(m->inlined);
     wasm_host_free(m->thunks);
     wasm_host_free(m->typerefs);
     wasm_host_free(m->names);

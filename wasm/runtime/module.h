@@ -34,6 +34,8 @@ struct wasm_module {
     uint32_t trap_count;
     struct code_site *sites; /* sorted by offset */
     uint32_t site_count;
+    struct code_inlined *inlined; /* what positions from CODE_INLINED on stand for */
+    uint32_t inlined_count;
     struct module_thunk *thunks; /* in order of code */
     uint32_t thunk_count;
     struct code_typeref *typerefs; /* sorted by offset */
@@ -74,7 +76,7 @@ struct wasm_module *range_find(uintptr_t pc);
 /* What stands at code offset OFFSET (backtrace.c, trap.c): index in the tables or ~0u. */
 uint32_t module_find_func(const struct wasm_module *module, uint32_t offset);
 const struct code_trap *module_find_trap(const struct wasm_module *module, uint32_t offset);
-/* The last site or trap at or before OFFSET: its position in the module. */
+/* The last site or trap at or before OFFSET: its position in the module, or a row of inlined. */
 uint32_t module_find_pos(const struct wasm_module *module, uint32_t offset);
 /* The thunk that OFFSET is in; NULL: none. */
 const struct module_thunk *module_find_thunk(const struct wasm_module *module, uint32_t offset);

@@ -94,6 +94,13 @@ static void thunk_row(struct qwo_cursor *c, void *row)
     t->kind = (enum thunk_kind)kind;
 }
 
+static void inlined_row(struct qwo_cursor *c, void *row)
+{
+    struct code_inlined *i = row;
+    u32(c, &i->pos);
+    u32(c, &i->call);
+}
+
 const struct qwo_table_kind qwo_tables[QWO_TABLE_COUNT] = {
     [QWO_FUNCS] = {"function", sizeof(struct code_func), func_row},
     [QWO_TRAPS] = {"trap", sizeof(struct code_trap), trap_row},
@@ -101,6 +108,7 @@ const struct qwo_table_kind qwo_tables[QWO_TABLE_COUNT] = {
     [QWO_TYPEREFS] = {"type reference", sizeof(struct code_typeref), typeref_row},
     [QWO_SIGNATURES] = {"signature", sizeof(struct code_thunks), signature_row},
     [QWO_THUNKS] = {"thunk", sizeof(struct module_thunk), thunk_row},
+    [QWO_INLINED] = {"inlining", sizeof(struct code_inlined), inlined_row},
 };
 
 size_t qwo_row_size(enum qwo_table table)
@@ -112,6 +120,7 @@ size_t qwo_row_size(enum qwo_table table)
         struct code_typeref typeref;
         struct code_thunks thunks;
         struct module_thunk thunk;
+        struct code_inlined inlined;
     } row = {0};
     struct qwo_cursor c = {0};
     qwo_tables[table].visit(&c, &row);
@@ -120,7 +129,6 @@ size_t qwo_row_size(enum qwo_table table)
 
 void qwo_header(struct qwo_cursor *c, struct qwo_header *h)
 {
-    uint32_t reserved = 0;
     u32(c, &h->format);
     u32(c, &h->machine);
     u64(c, &h->features);
@@ -132,7 +140,6 @@ void qwo_header(struct qwo_cursor *c, struct qwo_header *h)
     u32(c, &h->exit_stub);
     for (unsigned t = 0; t < QWO_TABLE_COUNT; t++)
         u32(c, &h->counts[t]);
-    u32(c, &reserved);
 }
 
 static uint64_t aligned(uint64_t at)

@@ -9,7 +9,7 @@
 
 enum {
     QWO_MAGIC_SIZE = 8,
-    QWO_FORMAT = 1,
+    QWO_FORMAT = 2,
     QWO_MACHINE = 62, /* x86-64, as in ELF */
     QWO_VERSION_SIZE = 16,
     QWO_HASH_SIZE = 32,
@@ -31,6 +31,7 @@ enum qwo_table {
     QWO_TYPEREFS,   /* struct code_typeref */
     QWO_SIGNATURES, /* struct code_thunks, by type index */
     QWO_THUNKS,     /* struct module_thunk */
+    QWO_INLINED,    /* struct code_inlined, by number */
     QWO_TABLE_COUNT
 };
 struct qwo_table_kind {

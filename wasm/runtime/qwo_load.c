@@ -41,8 +41,6 @@ static bool read_frame(const uint8_t *bytes, size_t len, struct qwo_header *head
                   header->format, QWO_FORMAT);
         return false;
     }
-    if (!zeroes(bytes, c.at - 4, c.at))
-        return malformed(err, c.at - 4, "its reserved field is not 0");
     qwo_layout(header, layout);
     if (layout->end != len) {
         error_set(err, WASM_ERR_MALFORMED, (uint32_t)len,
@@ -132,7 +130,7 @@ bool wasm_compiled_fits(const struct wasm_compiled *file, struct wasm_error *err
 /* What the rows of a table are checked against. */
 struct check {
     const struct wasm_module *module;
-    uint32_t code_size, index;
+    uint32_t code_size, inlined_count, index;
     const void *row, *previous; /* previous: NULL for the first row */
 };
 
@@ -145,18 +143,25 @@ static bool func_good(const struct check *c)
            f->frame_size < FRAME_MAX && f->popped < FRAME_MAX;
 }
 
+/* A place in the module, or one of INLINED rows. */
+static bool pos_good(const struct check *c, uint32_t pos, uint32_t inlined)
+{
+    return pos <= c->module->info.size || (pos >= CODE_INLINED && pos - CODE_INLINED < inlined);
+}
+
 static bool trap_good(const struct check *c)
 {
     const struct code_trap *t = c->row, *p = c->previous;
     return t->offset < c->code_size && (!p || t->offset >= p->offset) &&
-           t->trap != WASM_TRAP_NONE && t->trap < WASM_TRAP_COUNT && t->pos <= c->module->info.size;
+           t->trap != WASM_TRAP_NONE && t->trap < WASM_TRAP_COUNT &&
+           pos_good(c, t->pos, c->inlined_count);
 }
 
 static bool site_good(const struct check *c)
 {
     const struct code_site *s = c->row, *p = c->previous;
     return s->offset <= c->code_size && (!p || s->offset >= p->offset) &&
-           s->pos <= c->module->info.size;
+           pos_good(c, s->pos, c->inlined_count);
 }
 
 static bool typeref_good(const struct check *c)
@@ -183,9 +188,16 @@ static bool thunk_good(const struct check *c)
            t->frame < FRAME_MAX && t->popped < FRAME_MAX && (uint32_t)t->kind <= THUNK_HOST;
 }
 
+static bool inlined_good(const struct check *c)
+{
+    const struct code_inlined *i = c->row;
+    return i->pos <= c->module->info.size && pos_good(c, i->call, c->index);
+}
+
 static bool (*const checks[QWO_TABLE_COUNT])(const struct check *c) = {
     [QWO_FUNCS] = func_good,       [QWO_TRAPS] = trap_good,           [QWO_SITES] = site_good,
     [QWO_TYPEREFS] = typeref_good, [QWO_SIGNATURES] = signature_good, [QWO_THUNKS] = thunk_good,
+    [QWO_INLINED] = inlined_good,
 };
 
 /* Reads COUNT rows at offset AT; NULL and *err on failure. */
@@ -200,7 +212,8 @@ static void *read_table(const struct wasm_module *m, enum qwo_table table, const
         return NULL;
     }
     struct qwo_cursor c = {(uint8_t *)(uintptr_t)bytes, (size_t)at, false};
-    struct check check = {.module = m, .code_size = header->code_size};
+    struct check check = {
+        .module = m, .code_size = header->code_size, .inlined_count = header->counts[QWO_INLINED]};
     for (uint32_t i = 0; i < count; i++) {
         size_t start = c.at;
         check.row = rows + (size_t)i * kind->size;
@@ -252,6 +265,8 @@ static bool load_code(struct wasm_module *m, const uint8_t *bytes, const struct 
             .site_count = header->counts[QWO_SITES],
             .typerefs = tables[QWO_TYPEREFS],
             .typeref_count = header->counts[QWO_TYPEREFS],
+            .inlined = tables[QWO_INLINED],
+            .inlined_count = header->counts[QWO_INLINED],
             .want_unwind = options && options->debugger, /* names, though no rows */
         };
         m->funcs = tables[QWO_FUNCS];

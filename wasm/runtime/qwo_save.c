@@ -29,6 +29,7 @@ uint8_t *wasm_module_save(const struct wasm_module *m, const uint8_t *module_has
         [QWO_TYPEREFS] = {m->typerefs, m->typeref_count},
         [QWO_SIGNATURES] = {signatures, m->info.type_count},
         [QWO_THUNKS] = {m->thunks, m->thunk_count},
+        [QWO_INLINED] = {m->inlined, m->inlined_count},
     };
     struct qwo_header header = {
         .format = QWO_FORMAT,

@@ -49,8 +49,18 @@ struct code_buffer {
         uint16_t base, saved;
     } * unwind;
     uint32_t unwind_count, unwind_capacity;
+    /* Positions from CODE_INLINED on stand for the rows of this table: code of the instruction at
+     * POS in a function that was put in place of the call at CALL, which may be such a number of an
+     * earlier row. */
+    struct code_inlined {
+        uint32_t pos, call;
+    } * inlined;
+    uint32_t inlined_count, inlined_capacity;
     bool failed; /* out of memory */
 };
+#define CODE_INLINED 0x40000000u
+/* A new row's number; CALL if there is no room. */
+uint32_t code_inlined_add(struct code_buffer *code, uint32_t pos, uint32_t call);
 
 /* Where a function ended up and how to walk its frame. */
 struct code_func {

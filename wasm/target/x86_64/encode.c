@@ -359,10 +359,24 @@ void code_typeref_add(struct code_buffer *code, uint32_t offset, uint32_t type)
     code->typerefs[code->typeref_count++] = (struct code_typeref){offset, type};
 }
 
+uint32_t code_inlined_add(struct code_buffer *code, uint32_t pos, uint32_t call)
+{
+    void *array = code->inlined;
+    if (code->inlined_count == CODE_INLINED ||
+        !grow(code, &array, &code->inlined_capacity, code->inlined_count + 1,
+              sizeof *code->inlined))
+        return call;
+    code->inlined = array;
+    code->inlined[code->inlined_count] = (struct code_inlined){pos, call};
+    return CODE_INLINED + code->inlined_count++;
+}
+
 void code_position(struct code_buffer *code, uint32_t pos)
 {
     if (!code->want_positions)
         return;
+    while (pos >= CODE_INLINED && pos - CODE_INLINED < code->inlined_count)
+        pos = code->inlined[pos - CODE_INLINED].call;
     uint32_t n = code->position_count;
     if (n && code->positions[n - 1].offset == code->size)
         n = --code->position_count; /* nothing was emitted for that one */

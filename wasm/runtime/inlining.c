@@ -1,0 +1,49 @@
+/* Bodies of small functions for the inliner, decoded when asked for and kept for a while. One that
+ * is not valid is said to be none here: its own turn to be compiled comes. */
+#include "runtime/inlining.h"
+
+static const struct ir_func *body(void *context, uint32_t func)
+{
+    struct inlining *in = context;
+    const struct module_func_body *bytes = &in->info->bodies[func - in->info->imported_funcs];
+    if (bytes->end - bytes->start > INLINE_BYTES)
+        return NULL;
+    typeof(in->kept[0]) *kept = &in->kept[func % INLINE_KEPT];
+    if (kept->known && kept->func == func)
+        return kept->good ? &kept->ir : NULL;
+    if (!in->decoder)
+        in->decoder = body_decoder_new(in->info);
+    if (!in->decoder)
+        return NULL;
+    if (!kept->known)
+        ir_func_init(&kept->ir, &in->info->ir, func);
+    struct wasm_error ignored;
+    kept->known = true;
+    kept->func = func;
+    kept->good = decode_body(in->decoder, func, &kept->ir, &ignored);
+    return kept->good ? &kept->ir : NULL;
+}
+
+static uint32_t position(void *context, uint32_t pos, uint32_t call)
+{
+    struct inlining *in = context;
+    return in->code ? code_inlined_add(in->code, pos, call) : call;
+}
+
+void inlining_init(struct inlining *in, const struct module_info *info, struct code_buffer *code)
+{
+    memset(in, 0, sizeof(*in));
+    in->asked = (struct opt_inlining){body, position, in};
+    in->info = info;
+    /* Beyond that numbers of places in the module and of inlined ones would be the same. */
+    in->code = info->size < CODE_INLINED ? code : NULL;
+}
+
+void inlining_free(struct inlining *in)
+{
+    for (unsigned i = 0; i < INLINE_KEPT; i++)
+        if (in->kept[i].known)
+            ir_func_free(&in->kept[i].ir);
+    if (in->decoder)
+        body_decoder_free(in->decoder);
+}
