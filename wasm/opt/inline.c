@@ -2,8 +2,9 @@
  * bodies come from whoever can decode them (struct opt_inlining); they are as decoded, so that what
  * is known of the arguments works on them in the passes that follow.
  *
- * Very small bodies pay everywhere, others in loops and in themselves. Not inlined: what may catch
- * or has tail calls, several results, or calls that catch. A function grows by half at most. */
+ * Very small bodies pay everywhere, others in loops and in themselves. Not inlined: what loops (its
+ * call costs nothing beside), may catch or has tail calls, several results, or calls that catch. A
+ * function grows by half at most. */
 #include "opt/passes.h"
 #include "host.h"
 
@@ -41,19 +42,21 @@ static uint32_t body_size(const struct ir_func *body)
     uint32_t size = 0;
     if (body->signature->result_count > 1 || body->order_count > BLOCKS_MAX)
         return SMALL + 1;
-    for (uint32_t i = 0; i < body->order_count; i++)
+    for (uint32_t i = 0; i < body->order_count; i++) {
+        if (body->blocks[body->order[i]].flags & IR_BLOCK_LOOP_HEADER)
+            return SMALL + 1;
         for (ir_ref r = body->blocks[body->order[i]].first; r; r = body->ins[r].next) {
             const struct ir_ins *ins = &body->ins[r];
             bool call = ir_op_info[ins->op].flags & IR_K;
-            if (ins->op == IR_TAIL_CALL || ins->op == IR_TAIL_CALL_INDIRECT || ins->op == IR_RESULT ||
-                (ins->op >= IR_EXCEPTION && ins->op <= IR_TAG) || (call && ins->access))
+            if (ins->op == IR_TAIL_CALL || ins->op == IR_TAIL_CALL_INDIRECT ||
+                ins->op == IR_RESULT || (ins->op >= IR_EXCEPTION && ins->op <= IR_TAG) ||
+                (call && ins->access))
                 return SMALL + 1;
-            size += call                                          ? 3
-                    : ins->op == IR_CONST || ins->op == IR_PARAM ? 0
-                                                                  : 1;
+            size += call ? 3 : ins->op == IR_CONST || ins->op == IR_PARAM ? 0 : 1;
             if (size > SMALL)
                 return size;
         }
+    }
     return size;
 }
 
@@ -117,8 +120,8 @@ static void copy_instructions(struct inliner *in, const struct ir_func *body, ir
             }
             if (original->op == IR_RETURN)
                 continue;
-            ir_ref copy = ir_append(f, first + b, (enum ir_op)original->op,
-                                    (enum ir_type)original->type);
+            ir_ref copy =
+                ir_append(f, first + b, (enum ir_op)original->op, (enum ir_type)original->type);
             if (f->failed)
                 return;
             struct ir_ins *ins = &f->ins[copy];
@@ -213,7 +216,8 @@ static bool inline_call(struct inliner *in, ir_ref call, const struct ir_func *b
     ir_block_ref before = f->ins[call].block, first = f->block_count;
     for (uint32_t b = 0; b < body->block_count && !f->failed; b++) {
         ir_block_ref copy = ir_block_new(f);
-        f->blocks[copy].flags = (uint16_t)((f->blocks[before].flags | body->blocks[b].flags) & IR_BLOCK_COLD);
+        f->blocks[copy].flags =
+            (uint16_t)((f->blocks[before].flags | body->blocks[b].flags) & IR_BLOCK_COLD);
         f->blocks[copy].loop_depth =
             (uint16_t)(f->blocks[before].loop_depth + body->blocks[b].loop_depth);
     }
