@@ -77,7 +77,7 @@ static void spoil_hash(struct qwo_header *h)
 }
 
 const struct misfit misfits[] = {
-    {"wrong-format", SIGNATURE_BAD_FORMAT, WASM_ERR_VERSION, "format version 2", spoil_format},
+    {"wrong-format", SIGNATURE_BAD_FORMAT, WASM_ERR_VERSION, "format version 3", spoil_format},
     {"wrong-machine", SIGNATURE_GOOD, WASM_ERR_VERSION, "wrong machine: 183", spoil_machine},
     {"wrong-compiler", SIGNATURE_GOOD, WASM_ERR_VERSION, "wrong compiler version", spoil_compiler},
     {"wrong-abi", SIGNATURE_GOOD, WASM_ERR_VERSION, "wrong ABI version", spoil_abi},
