@@ -133,107 +133,12 @@ static struct ir_range counted(const struct ir_func *f, const struct ir_range *r
     return hi + stride <= end ? (struct ir_range){start.lo, (uint32_t)hi} : FULL;
 }
 
-/* What phi R starts with: what all edges but those from behind give, and which one comes from
- * there. False: not known, or several do. */
-static bool starts(const struct ir_func *f, const struct ir_range *ranges, ir_ref r,
-                   struct ir_range *start, uint32_t *latch)
+/* Of an operation, but for those that need more than the ranges A and B of its operands. */
+static struct ir_range of_operation(const struct ir_func *f, const struct ir_ins *ins,
+                                    struct ir_range a, struct ir_range b)
 {
-    const struct ir_ins *phi = &f->ins[r];
-    const uint32_t *operands = f->pool + phi->list;
-    const ir_block_ref *preds = ir_preds(f, phi->block);
-    *start = (struct ir_range){UINT32_MAX, 0};
-    *latch = IR_NONE;
-    for (uint32_t i = 0; i < phi->count; i++) {
-        const struct ir_ins *operand = &f->ins[operands[i]];
-        uint32_t k;
-        if (f->blocks[preds[i]].rpo >= f->blocks[phi->block].rpo) {
-            if (*latch != IR_NONE)
-                return false;
-            *latch = i;
-        } else if (constant(f, operands[i], &k)) {
-            *start = join(*start, (struct ir_range){k, k});
-        } else if (f->blocks[operand->block].rpo <= f->blocks[preds[i]].rpo) {
-            *start = join(*start, ranges[operands[i]]);
-        } else {
-            return false;
-        }
-    }
-    return *latch == IR_NONE || start->lo <= start->hi;
-}
-
-/* The constant that phi R grows by from round to round, 0 if it does not. */
-static uint32_t step_of(const struct ir_func *f, ir_ref r, uint32_t latch)
-{
-    const struct ir_ins *next = &f->ins[f->pool[f->ins[r].list + latch]];
-    uint32_t step;
-    return next->op == IR_ADD && next->a == r && constant(f, next->b, &step) ? step : 0;
-}
-
-#define ENDLESS UINT64_MAX
-
-/* Steps of STEP, at most ROUNDS of them, none of which may wrap. */
-static struct ir_range stepped(struct ir_range start, uint32_t step, uint64_t rounds)
-{
-    if (!step || rounds > UINT32_MAX)
-        return FULL;
-    bool down = step >> 31;
-    uint64_t way = rounds * (down ? 0 - step : step);
-    if (down)
-        return start.lo >= way ? (struct ir_range){start.lo - (uint32_t)way, start.hi} : FULL;
-    return start.hi + way <= UINT32_MAX ? (struct ir_range){start.lo, start.hi + (uint32_t)way}
-                                        : FULL;
-}
-
-/* The phis of a block. In a loop one that counts towards a bound tells how often the loop comes
- * round, and so how far the others get. */
-static void of_phis(const struct ir_func *f, struct ir_range *ranges, ir_ref first)
-{
-    uint64_t rounds = ENDLESS;
-    bool others = false;
-    for (ir_ref r = first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
-        struct ir_range start;
-        uint32_t latch;
-        ranges[r] = FULL;
-        if (f->ins[r].type != IR_I32 || !starts(f, ranges, r, &start, &latch))
-            continue;
-        if (latch == IR_NONE) {
-            ranges[r] = start;
-            continue;
-        }
-        uint32_t step = step_of(f, r, latch);
-        if (!step)
-            continue;
-        ir_block_ref block = f->ins[r].block;
-        struct ir_range range = counted(f, ranges, r, f->pool[f->ins[r].list + latch], start, step,
-                                        block, ir_preds(f, block)[latch]);
-        ranges[r] = range;
-        bool full = range.lo == 0 && range.hi == UINT32_MAX;
-        others |= full;
-        uint64_t most = full ? ENDLESS : (range.hi - range.lo) / (step >> 31 ? 0 - step : step);
-        if (most < rounds)
-            rounds = most;
-    }
-    if (!others || rounds == ENDLESS)
-        return;
-    for (ir_ref r = first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
-        struct ir_range start;
-        uint32_t latch;
-        if (f->ins[r].type == IR_I32 && ranges[r].lo == 0 && ranges[r].hi == UINT32_MAX &&
-            starts(f, ranges, r, &start, &latch) && latch != IR_NONE)
-            ranges[r] = stepped(start, step_of(f, r, latch), rounds);
-    }
-}
-
-static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges, ir_ref r)
-{
-    const struct ir_ins *ins = &f->ins[r];
     uint32_t k = 0;
-    struct ir_range a = FULL, b = FULL;
     const char *operands = ir_op_info[ins->op].operands;
-    if (operands[0] == 'a' && f->ins[ins->a].type == IR_I32)
-        a = ranges[ins->a];
-    if (operands[0] == 'a' && operands[1] == 'b' && f->ins[ins->b].type == IR_I32)
-        b = ranges[ins->b];
     bool fixed = operands[0] == 'a' && operands[1] == 'b' && constant(f, ins->b, &k);
     switch (ins->op) {
     case IR_CONST: return (struct ir_range){(uint32_t)ins->imm, (uint32_t)ins->imm};
@@ -266,7 +171,6 @@ static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges
     }
     case IR_EXT8: return a.hi <= INT8_MAX ? a : FULL;
     case IR_EXT16: return a.hi <= INT16_MAX ? a : FULL;
-    case IR_SELECT: return join(ranges[ins->a], ranges[ins->b]);
     case IR_LOAD:
     case IR_ATOMIC_LOAD:
         return ins->access == IR_U8    ? (struct ir_range){0, UINT8_MAX}
@@ -278,6 +182,124 @@ static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges
     case IR_REF_IS_NULL: return (struct ir_range){0, 1};
     default: return ir_is_comparison(ins->op) ? (struct ir_range){0, 1} : FULL;
     }
+}
+
+/* What holds of R whatever its operands are: a mask bounds it, for instance. */
+static struct ir_range of_any(const struct ir_func *f, ir_ref r)
+{
+    const struct ir_ins *ins = &f->ins[r];
+    const char *operands = ir_op_info[ins->op].operands;
+    uint32_t k;
+    if (operands[0] == 'a' && operands[1] == 'b' && constant(f, ins->b, &k))
+        return of_operation(f, ins, FULL, (struct ir_range){k, k});
+    return of_operation(f, ins, FULL, FULL);
+}
+
+/* Instead of an entry of a phi. */
+#define SEVERAL  (UINT32_MAX - 1)
+#define NO_LATCH UINT32_MAX
+
+/* What phi R starts with: what all edges but those from behind give; what these give whatever the
+ * loop does; and which one it is, if it is one. False: it starts with anything. */
+static bool starts(const struct ir_func *f, const struct ir_range *ranges, ir_ref r,
+                   struct ir_range *start, struct ir_range *back, uint32_t *latch)
+{
+    const struct ir_ins *phi = &f->ins[r];
+    const uint32_t *operands = f->pool + phi->list;
+    const ir_block_ref *preds = ir_preds(f, phi->block);
+    *start = *back = (struct ir_range){UINT32_MAX, 0};
+    *latch = NO_LATCH;
+    for (uint32_t i = 0; i < phi->count; i++) {
+        const struct ir_ins *operand = &f->ins[operands[i]];
+        uint32_t k;
+        if (f->blocks[preds[i]].rpo >= f->blocks[phi->block].rpo) {
+            *latch = *latch == NO_LATCH ? i : SEVERAL;
+            if (operands[i] != r)
+                *back = join(*back, of_any(f, operands[i]));
+        } else if (constant(f, operands[i], &k)) {
+            *start = join(*start, (struct ir_range){k, k});
+        } else if (f->blocks[operand->block].rpo <= f->blocks[preds[i]].rpo) {
+            *start = join(*start, ranges[operands[i]]);
+        } else {
+            return false;
+        }
+    }
+    return *latch == NO_LATCH || start->lo <= start->hi;
+}
+
+/* The constant that phi R grows by from round to round, 0 if it does not. */
+static uint32_t step_of(const struct ir_func *f, ir_ref r, uint32_t latch)
+{
+    const struct ir_ins *next = &f->ins[f->pool[f->ins[r].list + latch]];
+    uint32_t step;
+    return next->op == IR_ADD && next->a == r && constant(f, next->b, &step) ? step : 0;
+}
+
+#define ENDLESS UINT64_MAX
+
+/* Steps of STEP, at most ROUNDS of them, none of which may wrap. */
+static struct ir_range stepped(struct ir_range start, uint32_t step, uint64_t rounds)
+{
+    if (!step || rounds > UINT32_MAX)
+        return FULL;
+    bool down = step >> 31;
+    uint64_t way = rounds * (down ? 0 - step : step);
+    if (down)
+        return start.lo >= way ? (struct ir_range){start.lo - (uint32_t)way, start.hi} : FULL;
+    return start.hi + way <= UINT32_MAX ? (struct ir_range){start.lo, start.hi + (uint32_t)way}
+                                        : FULL;
+}
+
+/* The phis of a block. In a loop one that counts towards a bound tells how often the loop comes
+ * round, and so how far the others get. */
+static void of_phis(const struct ir_func *f, struct ir_range *ranges, ir_ref first)
+{
+    uint64_t rounds = ENDLESS;
+    bool others = false;
+    for (ir_ref r = first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
+        struct ir_range start, back;
+        uint32_t latch;
+        ranges[r] = FULL;
+        if (f->ins[r].type != IR_I32 || !starts(f, ranges, r, &start, &back, &latch))
+            continue;
+        uint32_t step = latch < SEVERAL ? step_of(f, r, latch) : 0;
+        if (!step) {
+            ranges[r] = join(start, back);
+            continue;
+        }
+        ir_block_ref block = f->ins[r].block;
+        struct ir_range range = counted(f, ranges, r, f->pool[f->ins[r].list + latch], start, step,
+                                        block, ir_preds(f, block)[latch]);
+        ranges[r] = range;
+        bool full = range.lo == 0 && range.hi == UINT32_MAX;
+        others |= full;
+        uint64_t most = full ? ENDLESS : (range.hi - range.lo) / (step >> 31 ? 0 - step : step);
+        if (most < rounds)
+            rounds = most;
+    }
+    if (!others || rounds == ENDLESS)
+        return;
+    for (ir_ref r = first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
+        struct ir_range start, back;
+        uint32_t latch;
+        if (f->ins[r].type == IR_I32 && ranges[r].lo == 0 && ranges[r].hi == UINT32_MAX &&
+            starts(f, ranges, r, &start, &back, &latch) && latch < SEVERAL)
+            ranges[r] = stepped(start, step_of(f, r, latch), rounds);
+    }
+}
+
+static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges, ir_ref r)
+{
+    const struct ir_ins *ins = &f->ins[r];
+    struct ir_range a = FULL, b = FULL;
+    const char *operands = ir_op_info[ins->op].operands;
+    if (operands[0] == 'a' && f->ins[ins->a].type == IR_I32)
+        a = ranges[ins->a];
+    if (operands[0] == 'a' && operands[1] == 'b' && f->ins[ins->b].type == IR_I32)
+        b = ranges[ins->b];
+    if (ins->op == IR_SELECT)
+        return join(ranges[ins->a], ranges[ins->b]);
+    return of_operation(f, ins, a, b);
 }
 
 void ir_ranges(const struct ir_func *f, struct ir_range *ranges)

@@ -84,10 +84,7 @@ static void visit(struct ir_func *f, const struct ir_tree *tree, struct fact *fa
     for (int looked = 0; at && looked < FACTS_LOOKED; looked++, at = facts[at].next) {
         const struct fact *fact = &facts[at];
         uint32_t distance = constant - fact->constant;
-        /* From elsewhere only the root is used: it lives on anyway, another sum would not. */
-        if (distance >= REACH ||
-            (fact->constant ? fact->block != ins->block
-                            : !ir_tree_dominates(tree, fact->block, ins->block)))
+        if (distance >= REACH || !ir_tree_dominates(tree, fact->block, ins->block))
             continue;
         if (value != root && !f->ins[value].mark && ins->imm <= OFFSET_MAX) {
             ins->a = fact->value;

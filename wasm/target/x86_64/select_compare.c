@@ -128,6 +128,26 @@ static unsigned compare_int(struct target_compiler *c, const struct ir_ins *ins)
     return cc;
 }
 
+/* A comparison with other uses, made once more where the flags are wanted: its result as a number
+ * would have to be compared as well. Its loads belong to nobody here. */
+static bool compare_again(struct target_compiler *c, ir_ref ref, unsigned *cc)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    if (ins->op < IR_EQ || ins->op > IR_GE_U || ins->block != c->block || c->values.data[ref] ||
+        is_const(c, ins->a))
+        return false;
+    unsigned size = type_size(ins_at(c, ins->a)->type);
+    struct operand o = {.form = B_REG};
+    if (is_const(c, ins->b))
+        o = operand_of(c, ins->b, size);
+    else
+        o.reg = value_reg(c, ins->b);
+    mreg a = value_reg(c, ins->a);
+    apply_operand(put_compare(c, M_CMP, size, a), &o);
+    *cc = int_cc[ins->op - IR_EQ];
+    return true;
+}
+
 static unsigned compare_float(struct target_compiler *c, const struct ir_ins *ins)
 {
     unsigned size = type_size(ins_at(c, ins->a)->type);
@@ -178,7 +198,7 @@ unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable)
         mreg r = value_reg(c, ins->a);
         put_compare(c, M_TEST, type_size(ins_at(c, ins->a)->type), r)->b = r;
         cc = CC_E;
-    } else {
+    } else if (!foldable || !compare_again(c, ref, &cc)) {
         mreg r = value_reg(c, ref);
         put_compare(c, M_TEST, type_size(ins->type), r)->b = r;
     }

@@ -26,23 +26,29 @@ static bool const_value(struct target_compiler *c, ir_ref ref, int64_t *value)
     return true;
 }
 
-/* ADD as an address computation: a + b * scale + constant. False: an ordinary add is as good. */
+/* ADD as an address computation: a + b * scale + constant, or b * scale + constant. False: an
+ * ordinary add is as good. */
 static bool select_lea(struct target_compiler *c, const struct ir_ins *ins, mreg to, unsigned size)
 {
     ir_ref a = ins->a, b = ins->b;
     struct amode m = {0};
     int64_t k;
     if (const_value(c, b, &k)) {
-        if (ins_at(c, a)->op != IR_ADD || k != (int32_t)k || !can_fold(c, a))
-            return false;
         const struct ir_ins *inner = ins_at(c, a);
-        if (is_const(c, inner->b))
+        if (k != (int32_t)k || !can_fold(c, a))
             return false;
         m.disp = (int32_t)k;
-        a = inner->a;
-        b = inner->b;
+        if (inner->op == IR_SHL) {
+            b = a; /* no base */
+            a = 0;
+        } else if (inner->op == IR_ADD && !is_const(c, inner->b)) {
+            a = inner->a;
+            b = inner->b;
+        } else {
+            return false;
+        }
     }
-    for (int turn = 0; turn < 2; turn++) {
+    for (int turn = 0; turn < 2 && b; turn++) {
         const struct ir_ins *shift = ins_at(c, b);
         if (shift->op == IR_SHL && const_value(c, shift->b, &k) && k >= 1 && k <= 3 &&
             can_fold(c, b)) {
@@ -54,9 +60,10 @@ static bool select_lea(struct target_compiler *c, const struct ir_ins *ins, mreg
         a = b;
         b = swap;
     }
-    if (!m.scale && !m.disp)
+    if (!m.scale && (!m.disp || !a || !b))
         return false;
-    m.base = value_reg(c, size == 4 ? low_half(c, a) : a);
+    if (a)
+        m.base = value_reg(c, size == 4 ? low_half(c, a) : a);
     m.index = value_reg(c, size == 4 ? low_half(c, b) : b);
     struct mins *lea = put_mem(c, M_LEA, &m);
     lea->size = (uint8_t)size;
