@@ -119,6 +119,15 @@ class Pair:
         except Died:
             return False
 
+    def twice(self, request):
+        """Whoever does not answer is asked once more: the machine may have been away."""
+        try:
+            return self.ours.ask(request)
+        except Died as died:
+            if not str(died).startswith("no answer"):
+                raise
+            return self.ours.ask(request)
+
     def v8(self, request):
         if self.theirs.served >= MODULES_PER_NODE:
             self.theirs.stop()
@@ -129,7 +138,7 @@ class Pair:
         "acceptance", "differs"."""
         self.path.write_bytes(data)
         try:
-            ours = self.ours.ask(str(self.path))
+            ours = self.twice(str(self.path))
         except Died as died:
             return "crash", str(died)
         accepted = ours[0] == "accept"
