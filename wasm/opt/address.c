@@ -4,7 +4,8 @@
  * an access at p, one at p + 8 is one at p with the offset 8, which the addressing mode has for
  * nothing.
  *
- * It also works between sums: behind p + 8, p + 12 is that sum and 4. */
+ * It also works between sums: behind p + 8, p + 12 is that sum and 4; and for loads before the one
+ * from p, if nothing can be seen between them. */
 #include "opt/passes.h"
 #include "host.h"
 #include "ir/dominators.h"
@@ -13,7 +14,8 @@
 
 #define REACH        65536u /* bytes: what stays unused at the end of the 4 GiB */
 #define OFFSET_MAX   0x3fffffffu
-#define FACTS_LOOKED 4 /* newest first; the others are as good as forgotten */
+#define FACTS_LOOKED 4  /* newest first; the others are as good as forgotten */
+#define SOON         24 /* instructions */
 
 /* VALUE = root + constant, and an access in BLOCK had it for its address. */
 struct fact {
@@ -67,6 +69,25 @@ static void mark_other_uses(struct ir_func *f)
         }
 }
 
+/* Whether ROOT itself is loaded from soon behind load R, with nothing in between that has an effect
+ * or another kind of trap. Then that may as well have come first: if it traps, R might. */
+static bool loaded_soon(const struct ir_func *f, ir_ref r, ir_ref root)
+{
+    for (int steps = 0; steps < SOON; steps++) {
+        r = f->ins[r].next;
+        if (!r)
+            return false;
+        const struct ir_ins *ins = &f->ins[r];
+        if (ins->op == IR_LOAD) {
+            if (ins->a == root)
+                return true;
+        } else if (ir_op_info[ins->op].flags & (IR_W | IR_K | IR_T | IR_E)) {
+            return false;
+        }
+    }
+    return false;
+}
+
 /* Rewrites the access R, or learns from it. FACTS has room. */
 static void visit(struct ir_func *f, const struct ir_tree *tree, struct fact *facts,
                   uint32_t *fact_count, ir_ref r)
@@ -93,6 +114,12 @@ static void visit(struct ir_func *f, const struct ir_tree *tree, struct fact *fa
         if (distance < REACH / 2)
             return;
         break;
+    }
+    if (value != root && !f->ins[value].mark && ins->op == IR_LOAD && constant < REACH &&
+        ins->imm <= OFFSET_MAX && loaded_soon(f, r, root)) {
+        ins->a = root;
+        ins->imm += constant;
+        return;
     }
     facts[++*fact_count] = (struct fact){
         .constant = constant, .next = f->ins[root].mark, .value = value, .block = ins->block};
