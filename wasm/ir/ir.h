@@ -158,6 +158,7 @@ struct ir_ins {
         struct {
             ir_ref a, b, c;
         };
+        ir_ref abc[3]; /* the same */
         struct {
             uint32_t list_a;      /* operand a of CALL_INDIRECT */
             uint32_t list, count; /* first entry in pool, number of entries */
@@ -299,7 +300,7 @@ static inline uint32_t *ir_operand(struct ir_func *f, struct ir_ins *ins, uint32
     uint32_t fixed = ir_shapes[ins->op].fixed;
     if (i >= fixed)
         return &f->pool[ins->list + i - fixed];
-    return i == 0 ? &ins->a : i == 1 ? &ins->b : &ins->c;
+    return &ins->abc[i];
 }
 
 /* Analyses and tools (ir/). All work without recursion in time linear, or nearly so, in the size of

@@ -8,7 +8,6 @@
  * from p, if nothing can be seen between them. */
 #include "opt/passes.h"
 #include "host.h"
-#include "ir/dominators.h"
 
 #include <string.h>
 
@@ -37,26 +36,25 @@ static bool is_access(const struct ir_func *f, const struct ir_ins *ins)
            f->ins[ins->a].op != IR_CONST;
 }
 
-/* The number of accesses. WANTED: whether the address of one of them is a sum. */
-static uint32_t count_accesses(const struct ir_func *f, bool *wanted)
+/* The number of accesses. WANTED: whether the address of one of them is a sum. Marks are 0 then. */
+static uint32_t count_accesses(struct ir_func *f, bool *wanted)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
+            f->ins[r].mark = 0;
             if (is_access(f, &f->ins[r])) {
                 count++;
                 *wanted = *wanted || is_sum(f, f->ins[r].a);
             }
+        }
     return count;
 }
 
 /* Leaves in the mark of a sum whether anything but an access uses it: it is made anyway then, and
- * using its operand as well would only keep that alive. Of all else the mark is 0. */
+ * using its operand as well would only keep that alive. */
 static void mark_other_uses(struct ir_func *f)
 {
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
-            f->ins[r].mark = 0;
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
@@ -89,8 +87,7 @@ static bool loaded_soon(const struct ir_func *f, ir_ref r, ir_ref root)
 }
 
 /* Rewrites the access R, or learns from it. FACTS has room. */
-static void visit(struct ir_func *f, const struct ir_tree *tree, struct fact *facts,
-                  uint32_t *fact_count, ir_ref r)
+static void visit(struct ir_func *f, struct fact *facts, uint32_t *fact_count, ir_ref r)
 {
     struct ir_ins *ins = &f->ins[r];
     ir_ref value = ins->a, root = value;
@@ -105,7 +102,7 @@ static void visit(struct ir_func *f, const struct ir_tree *tree, struct fact *fa
     for (int looked = 0; at && looked < FACTS_LOOKED; looked++, at = facts[at].next) {
         const struct fact *fact = &facts[at];
         uint32_t distance = constant - fact->constant;
-        if (distance >= REACH || !ir_tree_dominates(tree, fact->block, ins->block))
+        if (distance >= REACH || !ir_dominates(f, fact->block, ins->block))
             continue;
         if (value != root && !f->ins[value].mark && ins->imm <= OFFSET_MAX) {
             ins->a = fact->value;
@@ -132,19 +129,14 @@ bool opt_address(struct ir_func *f)
     uint32_t count = count_accesses(f, &wanted), fact_count = 0;
     if (!wanted)
         return true;
-    uint32_t *memory = ir_scratch(f, IR_TREE_ARRAYS, 0);
     struct fact *facts = wasm_host_alloc((size_t)(count + 1) * sizeof *facts);
-    if (!memory || !facts) {
-        wasm_host_free(facts);
+    if (!facts)
         return false;
-    }
-    struct ir_tree tree;
-    ir_dominator_tree(f, memory, &tree);
     mark_other_uses(f);
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
             if (is_access(f, &f->ins[r]))
-                visit(f, &tree, facts, &fact_count, r);
+                visit(f, facts, &fact_count, r);
     wasm_host_free(facts);
     return true;
 }

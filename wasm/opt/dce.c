@@ -10,7 +10,7 @@ static bool is_root(const struct ir_ins *ins)
 
 bool opt_dce(struct ir_func *f)
 {
-    uint32_t *stack = wasm_host_alloc((size_t)f->ins_count * sizeof *stack), depth = 0;
+    uint32_t *stack = wasm_host_alloc(((size_t)f->ins_count + 1) * sizeof *stack), depth = 0;
     if (!stack)
         return false;
     for (uint32_t i = 0; i < f->order_count; i++)
@@ -24,10 +24,9 @@ bool opt_dce(struct ir_func *f)
         uint32_t count = ir_operand_count(ins);
         for (uint32_t k = 0; k < count; k++) {
             ir_ref operand = *ir_operand(f, ins, k);
-            if (!f->ins[operand].mark) {
-                f->ins[operand].mark = 1;
-                stack[depth++] = operand;
-            }
+            stack[depth] = operand; /* there is room for one more than all */
+            depth += !f->ins[operand].mark;
+            f->ins[operand].mark = 1;
         }
     }
     for (uint32_t i = 0; i < f->order_count; i++)

@@ -177,7 +177,7 @@ static void meet(const struct ir_func *f, ir_block_ref b, const struct state *st
     for (uint32_t i = 0; i < block->pred_count; i++) {
         const struct state *p = &states[f->blocks[ir_preds(f, b)[i]].rpo];
         if (i == 0) {
-            *out = *p;
+            memcpy(out, p, offsetof(struct state, known) + p->count * sizeof p->known[0]);
             continue;
         }
         for (uint32_t k = out->count; k-- > 0;)
