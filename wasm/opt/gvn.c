@@ -49,11 +49,12 @@ bool opt_gvn(struct ir_func *f)
     if (!table)
         return false;
     memset(table, 0, (size_t)size * sizeof *table);
+    bool changed = false; /* there are copies */
     for (uint32_t i = 0; i < f->order_count; i++) {
         ir_block_ref b = f->order[i];
         for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
-            if (ins->op != IR_PHI)
+            if (changed && ins->op != IR_PHI)
                 ir_resolve_operands(f, ins);
             if (!can_share(ins))
                 continue;
@@ -77,6 +78,7 @@ bool opt_gvn(struct ir_func *f)
                     ins->a = other;
                     ins->b = ins->c = 0;
                     ir_unlink(f, r);
+                    changed = true;
                 } else {
                     table[at] = r;
                 }
@@ -85,5 +87,5 @@ bool opt_gvn(struct ir_func *f)
         }
     }
     wasm_host_free(table);
-    return ir_resolve_phis(f);
+    return !changed || ir_resolve_phis(f);
 }

@@ -117,10 +117,11 @@ static bool whole(const struct ir_ins *ins, uint8_t type)
     return type < IR_TYPE_COUNT && type && ins->access == accesses[type];
 }
 
-static void visit(struct ir_func *f, struct state *s, ir_ref r)
+/* CHANGED: there are copies. */
+static void visit(struct ir_func *f, struct state *s, ir_ref r, bool *changed)
 {
     struct ir_ins *ins = &f->ins[r];
-    if (ins->op != IR_PHI)
+    if (*changed && ins->op != IR_PHI)
         ir_resolve_operands(f, ins);
     if (ins->op == IR_LOAD) {
         struct known p = place_of(f, ins);
@@ -128,6 +129,7 @@ static void visit(struct ir_func *f, struct state *s, ir_ref r)
         p.value = find(s, &p);
         if (p.value) {
             become_copy(f, r, p.value);
+            *changed = true;
             return;
         }
         p.value = r;
@@ -155,6 +157,7 @@ static void visit(struct ir_func *f, struct state *s, ir_ref r)
             p.value = find(s, &p);
             if (p.value) {
                 become_copy(f, r, p.value);
+                *changed = true;
                 return;
             }
             p.value = r;
@@ -191,7 +194,7 @@ static void meet(const struct ir_func *f, ir_block_ref b, const struct state *st
 
 bool opt_memory(struct ir_func *f)
 {
-    bool any = false;
+    bool any = false, changed = false;
     if (f->order_count > BLOCKS_MAX)
         return true;
     for (ir_ref r = 1; r < f->ins_count && !any; r++)
@@ -206,8 +209,8 @@ bool opt_memory(struct ir_func *f)
         struct state *s = &states[f->blocks[b].rpo];
         meet(f, b, states, s);
         for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next)
-            visit(f, s, r);
+            visit(f, s, r, &changed);
     }
     wasm_host_free(states);
-    return ir_resolve_phis(f);
+    return !changed || ir_resolve_phis(f);
 }
