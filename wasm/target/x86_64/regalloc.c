@@ -229,8 +229,9 @@ static uint32_t next_use(struct scan *s, const struct interval *it, uint32_t pos
 /* How far off the next use from the current position is, for choosing who gives way. A use outside
  * of the loop that runs now is later than any inside, since the reload then stands outside too.
  * What the next round of a loop takes over through a phi is wanted at the end of this one, unless
- * the phi starts in memory. */
+ * the phi starts in memory. After so many uses that do as well from memory it is far enough. */
 #define LOOP_DISTANCE (1ull << 32)
+#define USES_LOOKED   64
 static uint64_t wanted_at(struct scan *s, struct interval *it)
 {
     struct target_compiler *c = s->c;
@@ -239,18 +240,18 @@ static uint64_t wanted_at(struct scan *s, struct interval *it)
     /* Of the uses that are over only the last one still matters. */
     while (it->use + 1 < it->use_end && c->uses.data[it->use + 1].pos < pos)
         it->use++;
-    for (uint32_t u = it->use; u < it->use_end; u++) {
+    bool any_counts = depth;
+    if (depth) {
+        mreg leader = phi_leader(c, it->vreg);
+        uint32_t phi = leader == it->vreg ? 0 : vreg_at(c, leader)->interval;
+        any_counts = !phi || at(s, phi)->start >= pos || at(s, phi)->reg;
+    }
+    for (uint32_t u = it->use, steps = 0; u < it->use_end; u++, steps++) {
         const struct use *use = &c->uses.data[u];
         if (use->pos < pos)
             continue;
-        if (use->kind < USE_MEM) {
-            mreg leader = phi_leader(c, it->vreg);
-            uint32_t phi = leader == it->vreg ? 0 : vreg_at(c, leader)->interval;
-            if (!depth || use->depth < depth)
-                continue;
-            if (phi && at(s, phi)->start < pos && !at(s, phi)->reg)
-                continue;
-        }
+        if (use->kind < USE_MEM && (!any_counts || use->depth < depth) && steps < USES_LOOKED)
+            continue;
         return use->pos + (use->depth < depth ? (depth - use->depth) * LOOP_DISTANCE : 0);
     }
     return UINT64_MAX;
