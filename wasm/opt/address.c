@@ -102,13 +102,7 @@ static void visit(struct ir_func *f, struct fact *facts, uint32_t *fact_count, i
     for (int looked = 0; at && looked < FACTS_LOOKED; looked++, at = facts[at].next) {
         const struct fact *fact = &facts[at];
         uint32_t distance = constant - fact->constant;
-<<<<<<< HEAD
         if (distance >= REACH || !ir_dominates(f, fact->block, ins->block))
-=======
-        /* From elsewhere only the root is used: it lives on anyway, another sum would not. */
-        if (distance >= REACH || (fact->constant ? fact->block != ins->block
-                                                 : !ir_dominates(f, fact->block, ins->block)))
->>>>>>> 2ba58bb (Look for copies only once a pass has made one)
             continue;
         if (value != root && !f->ins[value].mark && ins->imm <= OFFSET_MAX) {
             ins->a = fact->value;
