@@ -291,9 +291,82 @@ class Calls:
         return f"{self.statements(2)} (i64.add (local.get $s) (i64.extend_i32_u (local.get $t)))"
 
 
+class Loops:
+    """Nested counted loops, up and down, that load and store at what they count and beside it."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.locals = ["$t", "$y"]
+
+    def address(self):
+        rng = self.rng
+        base = rng.choice(["(local.get $p)", "(local.get $i)", "(local.get $k)", "(local.get $i)",
+                           "(i32.const 0)", "(i32.add (local.get $p) (local.get $i))",
+                           "(i32.and (local.get $t) (i32.const 255))"])
+        if rng.random() < 0.4:
+            base = f"(i32.add {base} (i32.const {rng.choice([1, 2, 4, 8, 16, -1, -4, 65528])}))"
+        return f"offset={rng.choice([0, 0, 1, 2, 4, 8, 32])} {base}"
+
+    def value(self):
+        rng = self.rng
+        kind = rng.randrange(8)
+        if kind < 3:
+            return rng.choice(["(local.get $t)", "(local.get $y)", "(local.get $i)", "(local.get $m)"])
+        if kind == 3:
+            return "(global.get $g)"
+        if kind == 4:
+            return f"(i32.{rng.choice(['add', 'xor', 'sub', 'mul'])} {self.value()} {self.value()})"
+        return f"(i32.load{rng.choice(['', '8_u', '16_s', '8_u'])} {self.address()})"
+
+    def statement(self, depth):
+        rng = self.rng
+        kind = rng.randrange(8 if depth else 6)
+        if kind == 0:
+            return f"(local.set $t {self.value()})"
+        if kind in (1, 2):
+            return f"(local.set $s (i64.add (i64.mul (local.get $s) (i64.const 3)) (i64.extend_i32_u {self.value()})))"
+        if kind in (3, 4):
+            return f"(i32.store{rng.choice(['', '8', '16'])} {self.address()} {self.value()})"
+        if kind == 5:
+            return rng.choice(["(global.set $g (local.get $t))", "(local.set $m (i32.add (local.get $m) (i32.const 12)))",
+                               "(local.set $s (i64.add (local.get $s) (i64.load offset=8 (i32.const 16))))"])
+        if kind == 6:
+            return f"(if {self.value()} (then {self.statements(depth - 1)}))"
+        return self.loop(depth)
+
+    def loop(self, depth):
+        rng = self.rng
+        v = "$i" if depth == 2 else "$k"
+        start = rng.choice([0, 0, 4, 65500, 65536, 0xffffffe0, 100])
+        step = rng.choice([1, 4, 8, -1, -4, 3])
+        rounds = rng.randrange(1, 12)
+        end = (start + step * rounds) & 0xffffffff
+        how = rng.choice(["ne", "ne", "lt_u", "lt_s", "le_u", "gt_u"])
+        other = rng.choice(["", "(local.set $m (i32.add (local.get $m) (i32.const 8)))",
+                            "(local.set $p (i32.add (local.get $p) (i32.const 4)))",
+                            "(local.set $p (i32.add (local.get $p) (i32.const -2)))"])
+        if rng.random() < 0.5:
+            test = f"(i32.{how} (local.get {v}) (i32.const {end}))"
+        else:
+            test = f"(i32.{how} (i32.const {end}) (local.get {v}))"
+        guard = f"(i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 200))"
+        if rng.random() < 0.5:
+            guard = "(i32.const 1)" if how == "ne" else guard
+        return (f"(local.set {v} (i32.const {start})) (loop $l{depth} {self.statements(depth - 1)} {other} "
+                f"(local.set {v} (i32.add (local.get {v}) (i32.const {step}))) "
+                f"(br_if $l{depth} (i32.and {test} {guard})))")
+
+    def statements(self, depth):
+        return "\n    ".join(self.statement(depth) for _ in range(self.rng.randrange(1, 5)))
+
+    def body(self):
+        return (f"(local.set $m (i32.const {self.rng.choice([0, 16, 65520, 400])})) {self.statements(1)} "
+                f"{self.loop(2)} (i64.add (local.get $s) (i64.extend_i32_u (local.get $t)))")
+
+
 def function(shape, rng, index):
     return f"""  (func $f{index} (param $p i32) (param $x i64) (param $y i32) (result i64)
-    (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32)
+    (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32) (local $n i32)
     {shape(rng).body()})
 """
 
@@ -363,13 +436,13 @@ def compare(program, shape, rounds, seed):
         full.close()
 
 
-def listing(text, function="f"):
-    """SSA of a function after all passes, and its machine code."""
+def listing(text, function="f", code=False):
+    """SSA of a function after all passes, or its machine code."""
     with tempfile.TemporaryDirectory() as folder:
         text_file, binary = pathlib.Path(folder) / "m.wat", pathlib.Path(folder) / "m.wasm"
         text_file.write_text(text)
         subprocess.run(["wat2wasm", text_file, "-o", binary], check=True)
-        done = subprocess.run([QUINCE, "disasm", "--ir", binary, function], capture_output=True,
+        done = subprocess.run([QUINCE, "disasm", "--asm" if code else "--ir", binary, function], capture_output=True,
                               text=True, check=True)
         return done.stdout.split("optimised", 1)[-1]
 
@@ -481,6 +554,63 @@ def state_machine():
     assert count(ir, "LOAD") == 4, ir
 
 
+def loop_of(body, declared=""):
+    """A loop from which what does not change should move; its SSA inside and outside."""
+    ir = listing("""(module (memory 1) (global $g (mut i32) (i32.const 1)) (global $h (mut i32) (i32.const 2))
+      (func (export "f") (param i32 i32) (result i32) (local $n i32) """ + declared + """
+        (loop $l """ + body + """
+          (br_if $l (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
+        (local.get $n)))""")
+    blocks = re.split(r"\n(?=b\d+:)", ir)
+    return ("".join(b for b in blocks if "loop depth" in b.split("\n", 1)[0]),
+            "".join(b for b in blocks if "loop depth" not in b.split("\n", 1)[0]))
+
+
+ADD = "(local.set $n (i32.add (local.get $n) {}))"
+
+
+def invariant_loads():
+    inside, outside = loop_of(ADD.format("(i32.load (local.get 0))") +
+                              "(i32.store offset=4 (local.get 0) (local.get $n))")
+    assert "LOAD" not in inside and "LOAD" in outside and "STORE" in inside, inside
+    inside, _ = loop_of(ADD.format("(i32.load (local.get 0))") +
+                        "(i32.store offset=3 (local.get 0) (local.get $n))")
+    assert "LOAD" in inside, inside
+    # It may trap, and the store before it would be seen.
+    inside, _ = loop_of("(i32.store offset=4 (local.get 0) (local.get $n))" +
+                        ADD.format("(i32.load (local.get 0))"))
+    assert "LOAD" in inside, inside
+    inside, _ = loop_of("(i32.store (i32.const 8) (local.get $n))" + ADD.format("(i32.load (i32.const 4))"))
+    assert "LOAD" not in inside, inside
+    inside, _ = loop_of("(global.set $h (local.get $n))" + ADD.format("(global.get $g)"))
+    assert "GLOBAL_GET" not in inside and "GLOBAL_SET" in inside, inside
+
+
+def known_before_loop():
+    inside, _ = loop_of("(i32.store offset=4 (local.get 0) (local.get $n))"
+                        "(if (local.get $n) (then " + ADD.format("(i32.load offset=8 (local.get 0))") + "))"
+                        "(i32.store offset=12 (local.get 0) (local.get $n))",
+                        "(i32.store offset=8 (local.get 0) (local.get 1))")
+    assert "LOAD" not in inside, inside
+
+
+def stepped_together():
+    ir = listing("""(module (memory 1) (func (export "f") (result i32) (local $i i32) (local $p i32) (local $n i32)
+      (local.set $p (i32.const 1024))
+      (loop $l
+        (local.set $n (i32.add (local.get $n) (i32.load (i32.add (local.get $p) (i32.const 12)))))
+        (local.set $p (i32.add (local.get $p) (i32.const 400)))
+        (br_if $l (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 100))))
+      (local.get $n)))""", code=True)
+    assert re.search(r"\[r14\+r\w+\*1\+0xc\]", ir), ir
+
+
+def loads_before():
+    ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32)
+      (i32.add (i32.load (i32.add (local.get 0) (i32.const 4))) (i32.load (local.get 0)))))""")
+    assert count(ir, "LOAD.u32 v1 #0x4") == 1, ir
+
+
 TESTS = [
     ("four bytes, the highest first, are one load and a swap", big_endian_load),
     ("two halves are one load", little_endian_load),
@@ -490,10 +620,14 @@ TESTS = [
     ("bytes that a trap leaves behind are stored one by one", partial_store_seen),
     ("a small function takes the place of its call", small_function),
     ("a backtrace names functions that were inlined", inlined_backtrace),
+    ("loads and globals that a loop leaves alone move before it", invariant_loads),
+    ("what is known before a loop is known in it, if nothing there writes it", known_before_loop),
+    ("what steps with a counter is bounded by it", stepped_together),
+    ("a load from p bounds the loads before it", loads_before),
     ("a state machine goes from state to state without its switch", state_machine),
 ]
 SHAPES = [("sums and stores of bytes", Bytes), ("state machines", States),
-          ("small functions", Calls)]
+          ("small functions", Calls), ("counted loops", Loops)]
 
 
 def run():

@@ -112,8 +112,8 @@ static void visit(struct ir_func *f, struct fact *facts, uint32_t *fact_count, i
             return;
         break;
     }
-    if (value != root && !f->ins[value].mark && ins->op == IR_LOAD && constant < REACH &&
-        ins->imm <= OFFSET_MAX && loaded_soon(f, r, root)) {
+    if (value != root && ins->a == value && !f->ins[value].mark && ins->op == IR_LOAD &&
+        constant < REACH && ins->imm <= OFFSET_MAX && loaded_soon(f, r, root)) {
         ins->a = root;
         ins->imm += constant;
         return;

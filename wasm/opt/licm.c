@@ -1,51 +1,25 @@
 /* Loop-invariant code: what a loop computes from values of outside moves before it. Pure operations
- * from everywhere in the loop; globals when nothing in the loop may change them; loads only from
- * the start of the loop's header, when the loop changes no memory: there they are executed anyway
- * and trap before anything else can be seen.
+ * from everywhere in the loop; globals and loads when nothing in the loop may change them: loads
+ * that may trap only from the start of the loop's header, where they are executed anyway and trap
+ * before anything else can be seen.
  *
  * The place before a loop is the only predecessor outside of it, if it leads nowhere else. */
-#include "opt/passes.h"
+#include "opt/alias.h"
 #include "host.h"
 
-#include <string.h>
-
-enum { WRITES_MEMORY = 1, WRITES_GLOBALS = 2 };
-
-struct loop {
-    ir_block_ref before; /* IR_NONE: no place */
-    uint8_t effects;
-};
-
-static bool inside(const struct ir_func *f, ir_block_ref block, ir_block_ref header)
+/* The place before the loop of HEADER, IR_NONE if there is none. */
+static ir_block_ref find_place(const struct ir_func *f, ir_block_ref header)
 {
-    for (ir_block_ref h = f->blocks[block].loop; h != IR_NONE; h = f->blocks[h].outer_loop)
-        if (h == header)
-            return true;
-    return false;
-}
-
-static void find_place(const struct ir_func *f, ir_block_ref header, struct loop *loop)
-{
-    loop->before = IR_NONE;
+    ir_block_ref before = IR_NONE;
     for (uint32_t k = 0; k < f->blocks[header].pred_count; k++) {
         ir_block_ref p = ir_preds(f, header)[k];
-        if (inside(f, p, header))
+        if (loop_has(f, header, p))
             continue;
-        if (loop->before != IR_NONE || f->blocks[p].succ_count != 1) {
-            loop->before = IR_NONE;
-            return;
-        }
-        loop->before = p;
+        if (before != IR_NONE || f->blocks[p].succ_count != 1)
+            return IR_NONE;
+        before = p;
     }
-}
-
-static uint8_t effects_of(const struct ir_ins *ins)
-{
-    if (ins->op == IR_GLOBAL_SET)
-        return WRITES_GLOBALS;
-    if (ins->op == IR_STORE)
-        return WRITES_MEMORY;
-    return ir_op_info[ins->op].flags & (IR_W | IR_K) ? WRITES_MEMORY | WRITES_GLOBALS : 0;
+    return before;
 }
 
 /* Worth a register throughout the loop? Constants and what is free are not. */
@@ -65,7 +39,7 @@ static bool operands_outside(struct ir_func *f, struct ir_ins *ins, ir_block_ref
     uint32_t count = ir_operand_count(ins);
     for (uint32_t k = 0; k < count; k++) {
         const struct ir_ins *operand = &f->ins[*ir_operand(f, ins, k)];
-        if (operand->op != IR_CONST && inside(f, operand->block, header))
+        if (operand->op != IR_CONST && loop_has(f, header, operand->block))
             return false;
     }
     return true;
@@ -92,19 +66,43 @@ static void move_ins(struct ir_func *f, ir_ref r, ir_block_ref header, ir_block_
     uint32_t count = ir_operand_count(&f->ins[r]);
     for (uint32_t k = 0; k < count; k++) {
         ir_ref operand = *ir_operand(f, &f->ins[r], k);
-        if (f->ins[operand].op == IR_CONST && inside(f, f->ins[operand].block, header))
+        if (f->ins[operand].op == IR_CONST && loop_has(f, header, f->ins[operand].block))
             move_to_end(f, operand, to);
     }
     move_to_end(f, r, to);
 }
 
-/* The outermost loop before which R can stand. */
-static ir_block_ref target_of(struct ir_func *f, ir_ref r, const struct loop *loops, uint8_t bars)
+/* Whether loop HEADER leaves alone what R reads. */
+static bool leaves_alone(const struct ir_func *f, const struct ir_ins *ins,
+                         const struct loop_writes *loop)
+{
+    if (ins->op == IR_GLOBAL_GET)
+        return !loop_changes_global(f, loop, ins->aux);
+    if (ins->op != IR_LOAD)
+        return true;
+    struct place place = place_of(f, ins);
+    return !loop_changes_place(f, loop, &place);
+}
+
+/* Whether a load cannot trap: its address is a constant below the memory's smallest size. */
+static bool cannot_trap(const struct ir_func *f, const struct ir_ins *ins)
+{
+    struct place place = place_of(f, ins);
+    if (place.base != IR_NONE || !f->module || place.aux >= f->module->memory_count)
+        return false;
+    uint64_t pages = f->module->memories[place.aux].min_pages;
+    uint64_t size = (pages < UINT16_MAX ? pages : UINT16_MAX) << 16;
+    return place.offset < size && place.size <= size - place.offset;
+}
+
+/* The outermost loop before which R can stand, MOST of them. */
+static ir_block_ref target_of(struct ir_func *f, ir_ref r, const ir_block_ref *before,
+                              const struct loop_writes *loops, uint32_t most)
 {
     ir_block_ref best = IR_NONE;
-    for (ir_block_ref h = f->blocks[f->ins[r].block].loop; h != IR_NONE;
-         h = f->blocks[h].outer_loop) {
-        if (loops[h].before == IR_NONE || loops[h].effects & bars ||
+    for (ir_block_ref h = f->blocks[f->ins[r].block].loop; h != IR_NONE && most;
+         h = f->blocks[h].outer_loop, most--) {
+        if (before[h] == IR_NONE || !leaves_alone(f, &f->ins[r], &loops[h]) ||
             !operands_outside(f, &f->ins[r], h))
             break;
         best = h;
@@ -112,59 +110,46 @@ static ir_block_ref target_of(struct ir_func *f, ir_ref r, const struct loop *lo
     return best;
 }
 
+static void visit_block(struct ir_func *f, ir_block_ref b, const ir_block_ref *before,
+                        const struct loop_writes *loops)
+{
+    bool first = f->blocks[b].flags & IR_BLOCK_LOOP_HEADER; /* nothing was done that can be seen */
+    for (ir_ref r = f->blocks[b].first, next; r; r = next) {
+        const struct ir_ins *ins = &f->ins[r];
+        next = ins->next;
+        /* Loads that may trap go out of the innermost loop only: the outer header may do other
+         * things first. */
+        uint32_t most = movable(ins) || ins->op == IR_GLOBAL_GET ? UINT32_MAX
+                        : ins->op != IR_LOAD                     ? 0
+                        : cannot_trap(f, ins)                    ? UINT32_MAX
+                                                                 : first;
+        ir_block_ref header = most ? target_of(f, r, before, loops, most) : IR_NONE;
+        unsigned flags = ir_op_info[ins->op].flags;
+        if (header != IR_NONE)
+            move_ins(f, r, header, before[header]);
+        else if (flags & (IR_W | IR_K) || (flags & IR_T && ins->op != IR_LOAD))
+            first = false;
+    }
+}
+
 bool opt_licm(struct ir_func *f)
 {
-    bool any = false;
-    for (uint32_t i = 0; i < f->order_count && !any; i++)
-        any = f->blocks[f->order[i]].flags & IR_BLOCK_LOOP_HEADER;
+    bool any;
+    struct loop_writes *loops = loop_writes_new(f, &any);
     if (!any)
         return true;
-    struct loop *loops = wasm_host_alloc((size_t)f->block_count * sizeof *loops);
-    if (!loops)
+    ir_block_ref *before = loops ? wasm_host_alloc((size_t)f->block_count * sizeof *before) : NULL;
+    if (!before) {
+        wasm_host_free(loops);
         return false;
-    memset(loops, 0, (size_t)f->block_count * sizeof *loops);
-    for (uint32_t i = 0; i < f->order_count; i++) {
-        ir_block_ref b = f->order[i];
-        if (f->blocks[b].flags & IR_BLOCK_LOOP_HEADER)
-            find_place(f, b, &loops[b]);
-        if (f->blocks[b].loop == IR_NONE)
-            continue;
-        for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next)
-            loops[f->blocks[b].loop].effects |= effects_of(&f->ins[r]);
     }
-    /* Inner loops' effects are the outer ones' too; headers of inner ones come later in the order.
-     */
-    for (uint32_t i = f->order_count; i-- > 0;) {
-        const struct ir_block *b = &f->blocks[f->order[i]];
-        if (b->flags & IR_BLOCK_LOOP_HEADER && b->outer_loop != IR_NONE)
-            loops[b->outer_loop].effects |= loops[f->order[i]].effects;
-    }
-    for (uint32_t i = 0; i < f->order_count; i++) {
-        ir_block_ref b = f->order[i];
-        if (f->blocks[b].loop == IR_NONE)
-            continue;
-        bool first = f->blocks[b].flags & IR_BLOCK_LOOP_HEADER; /* nothing seen that may trap */
-        for (ir_ref r = f->blocks[b].first, next; r; r = next) {
-            next = f->ins[r].next;
-            unsigned flags = ir_op_info[f->ins[r].op].flags;
-            ir_block_ref header = IR_NONE;
-            if (movable(&f->ins[r])) {
-                header = target_of(f, r, loops, 0);
-            } else if (f->ins[r].op == IR_GLOBAL_GET) {
-                header = target_of(f, r, loops, WRITES_GLOBALS);
-            } else if (f->ins[r].op == IR_LOAD && first) {
-                /* Out of the innermost loop only: the outer header may do other things first. */
-                header = f->blocks[b].loop;
-                if (loops[header].before == IR_NONE || loops[header].effects & WRITES_MEMORY ||
-                    !operands_outside(f, &f->ins[r], header))
-                    header = IR_NONE;
-            }
-            if (header != IR_NONE)
-                move_ins(f, r, header, loops[header].before);
-            else if (flags & (IR_W | IR_K) || (flags & IR_T && f->ins[r].op != IR_LOAD))
-                first = false;
-        }
-    }
+    for (uint32_t i = 0; i < f->order_count; i++)
+        if (f->blocks[f->order[i]].flags & IR_BLOCK_LOOP_HEADER)
+            before[f->order[i]] = find_place(f, f->order[i]);
+    for (uint32_t i = 0; i < f->order_count; i++)
+        if (f->blocks[f->order[i]].loop != IR_NONE)
+            visit_block(f, f->order[i], before, loops);
+    wasm_host_free(before);
     wasm_host_free(loops);
     return true;
 }

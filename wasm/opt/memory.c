@@ -1,9 +1,10 @@
 /* Loads of what is known to be in memory: read or written before, with nothing in between that may
  * have changed it; the same for globals. What a block knows at its start is what all its
- * predecessors know at their ends (nothing, if one of them comes later: a loop).
+ * predecessors know at their ends; of the ways back to the header of a loop that is what came in
+ * and nothing in the loop may change.
  *
  * A load that is left out was preceded by an access of the same bytes, so it would not trap. */
-#include "opt/passes.h"
+#include "opt/alias.h"
 #include "host.h"
 
 #include <string.h>
@@ -11,61 +12,17 @@
 #define KNOWN_MAX  16
 #define BLOCKS_MAX 16384u /* beyond it the states would take too much memory */
 
-/* VALUE is what a load with ACCESS and TYPE at BASE + OFFSET gives. */
+/* VALUE is what a load with ACCESS and TYPE at a place gives, or global AUX (base 0). */
 struct known {
-    ir_ref base, value; /* base 0: global number AUX; IR_NONE: absolute address */
-    uint64_t offset;
-    uint32_t aux;
-    uint8_t access, type, size;
+    struct place at;
+    ir_ref value;
+    uint8_t access, type;
 };
 
 struct state {
     uint32_t count, oldest;
     struct known known[KNOWN_MAX];
 };
-
-static const uint8_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 4, 8, 16};
-
-/* The address of a LOAD or STORE; of p + constant the base is p, distances then hold modulo 2^32.
- */
-static struct known place_of(const struct ir_func *f, const struct ir_ins *ins)
-{
-    struct known p = {.base = ins->a,
-                      .offset = ins->imm,
-                      .aux = ins->aux,
-                      .access = ins->access,
-                      .size = sizes[ins->access]};
-    const struct ir_ins *a = &f->ins[ins->a];
-    uint64_t address = a->type == IR_I32 ? (uint32_t)a->imm : a->imm;
-    if (a->op == IR_CONST && p.offset + address >= address) { /* else it traps */
-        p.base = IR_NONE;
-        p.offset += address;
-    }
-    return p;
-}
-
-/* Base and constant of an i32 sum, for telling places apart only. */
-static ir_ref split_sum(const struct ir_func *f, ir_ref base, uint64_t *offset)
-{
-    int64_t k;
-    if (base != IR_NONE && base && f->ins[base].op == IR_ADD && f->ins[base].type == IR_I32 &&
-        opt_const(f, f->ins[base].b, &k)) {
-        *offset += (uint32_t)k;
-        return f->ins[base].a;
-    }
-    return base;
-}
-
-static bool may_overlap(const struct ir_func *f, const struct known *x, const struct known *y)
-{
-    if (!x->base || x->aux != y->aux)
-        return x->base != 0; /* different memories may be one */
-    uint64_t p = x->offset, q = y->offset;
-    if (split_sum(f, x->base, &p) != split_sum(f, y->base, &q))
-        return true;
-    uint32_t ahead = (uint32_t)(q - p), behind = (uint32_t)(p - q);
-    return ahead < x->size || behind < y->size;
-}
 
 static void forget(struct state *s, uint32_t k)
 {
@@ -75,7 +32,7 @@ static void forget(struct state *s, uint32_t k)
 static void forget_all(struct state *s, bool memory, bool globals)
 {
     for (uint32_t k = s->count; k-- > 0;)
-        if (s->known[k].base ? memory : globals)
+        if (s->known[k].at.base ? memory : globals)
             forget(s, k);
 }
 
@@ -93,7 +50,7 @@ static ir_ref find(const struct state *s, const struct known *p)
 {
     for (uint32_t k = 0; k < s->count; k++) {
         const struct known *e = &s->known[k];
-        if (e->base == p->base && e->offset == p->offset && e->aux == p->aux &&
+        if (e->at.base == p->at.base && e->at.offset == p->at.offset && e->at.aux == p->at.aux &&
             e->access == p->access && e->type == p->type)
             return e->value;
     }
@@ -124,8 +81,7 @@ static void visit(struct ir_func *f, struct state *s, ir_ref r, bool *changed)
     if (*changed && ins->op != IR_PHI)
         ir_resolve_operands(f, ins);
     if (ins->op == IR_LOAD) {
-        struct known p = place_of(f, ins);
-        p.type = ins->type;
+        struct known p = {place_of(f, ins), .access = ins->access, .type = ins->type};
         p.value = find(s, &p);
         if (p.value) {
             become_copy(f, r, p.value);
@@ -135,22 +91,20 @@ static void visit(struct ir_func *f, struct state *s, ir_ref r, bool *changed)
         p.value = r;
         learn(s, &p);
     } else if (ins->op == IR_STORE) {
-        struct known p = place_of(f, ins);
+        struct known p = {place_of(f, ins), ins->b, ins->access, f->ins[ins->b].type};
         for (uint32_t k = s->count; k-- > 0;)
-            if (may_overlap(f, &s->known[k], &p))
+            if (s->known[k].at.base && place_overlaps(f, &s->known[k].at, &p.at))
                 forget(s, k);
-        p.type = f->ins[ins->b].type;
-        p.value = ins->b;
         if (whole(ins, p.type))
             learn(s, &p);
     } else if (ins->op == IR_GLOBAL_GET || ins->op == IR_GLOBAL_SET) {
         bool set = ins->op == IR_GLOBAL_SET;
-        struct known p = {.aux = ins->aux, .type = set ? f->ins[ins->a].type : ins->type};
+        struct known p = {.at.aux = ins->aux, .type = set ? f->ins[ins->a].type : ins->type};
         if (set) {
             /* Two imported globals may be one. */
             bool imported = !f->module || f->module->globals[ins->aux].imported;
             for (uint32_t k = s->count; k-- > 0;)
-                if (!s->known[k].base && (imported || s->known[k].aux == ins->aux))
+                if (!s->known[k].at.base && (imported || s->known[k].at.aux == ins->aux))
                     forget(s, k);
             p.value = ins->a;
         } else {
@@ -168,18 +122,38 @@ static void visit(struct ir_func *f, struct state *s, ir_ref r, bool *changed)
     }
 }
 
-/* What all predecessors of B know; their states are in STATES by position in the order. */
+/* What a loop writes is not known at its header, whatever was before it. */
+static void forget_written(const struct ir_func *f, struct state *s, const struct loop_writes *loop)
+{
+    for (uint32_t k = s->count; k-- > 0;) {
+        const struct place *at = &s->known[k].at;
+        if (at->base ? loop_changes_place(f, loop, at) : loop_changes_global(f, loop, at->aux))
+            forget(s, k);
+    }
+}
+
+/* What all predecessors of B know; their states are in STATES by position in the order. Of those
+ * that come later it counts what the loop leaves alone, if B is the header of one: LOOPS, NULL if
+ * there is none. */
 static void meet(const struct ir_func *f, ir_block_ref b, const struct state *states,
-                 struct state *out)
+                 const struct loop_writes *loops, struct state *out)
 {
     const struct ir_block *block = &f->blocks[b];
+    bool first = true;
     out->count = out->oldest = 0;
-    for (uint32_t i = 0; i < block->pred_count; i++)
-        if (f->blocks[ir_preds(f, b)[i]].rpo >= block->rpo)
-            return;
     for (uint32_t i = 0; i < block->pred_count; i++) {
-        const struct state *p = &states[f->blocks[ir_preds(f, b)[i]].rpo];
-        if (i == 0) {
+        ir_block_ref pred = ir_preds(f, b)[i];
+        if (f->blocks[pred].rpo >= block->rpo &&
+            !(block->flags & IR_BLOCK_LOOP_HEADER && loop_has(f, b, pred)))
+            return; /* a loop of several entries */
+    }
+    for (uint32_t i = 0; i < block->pred_count; i++) {
+        const struct ir_block *pred = &f->blocks[ir_preds(f, b)[i]];
+        if (pred->rpo >= block->rpo)
+            continue;
+        const struct state *p = &states[pred->rpo];
+        if (first) {
+            first = false;
             memcpy(out, p, offsetof(struct state, known) + p->count * sizeof p->known[0]);
             continue;
         }
@@ -190,6 +164,8 @@ static void meet(const struct ir_func *f, ir_block_ref b, const struct state *st
         if (!out->count)
             return;
     }
+    if (block->flags & IR_BLOCK_LOOP_HEADER)
+        forget_written(f, out, &loops[b]);
 }
 
 bool opt_memory(struct ir_func *f)
@@ -201,16 +177,22 @@ bool opt_memory(struct ir_func *f)
         any = f->ins[r].op == IR_LOAD || f->ins[r].op == IR_GLOBAL_GET;
     if (!any)
         return true;
-    struct state *states = wasm_host_alloc((size_t)f->order_count * sizeof *states);
-    if (!states)
+    struct loop_writes *loops = loop_writes_new(f, &any);
+    struct state *states = NULL;
+    if (loops || !any)
+        states = wasm_host_alloc((size_t)f->order_count * sizeof *states);
+    if (!states) {
+        wasm_host_free(loops);
         return false;
+    }
     for (uint32_t i = 0; i < f->order_count; i++) {
         ir_block_ref b = f->order[i];
         struct state *s = &states[f->blocks[b].rpo];
-        meet(f, b, states, s);
+        meet(f, b, states, loops, s);
         for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next)
             visit(f, s, r, &changed);
     }
     wasm_host_free(states);
+    wasm_host_free(loops);
     return !changed || ir_resolve_phis(f);
 }
