@@ -12,6 +12,7 @@ HERE = pathlib.Path(__file__).parent
 NODE = ["node", "--expose-gc", "--experimental-wasm-memory64", "--experimental-wasm-relaxed-simd",
         "--experimental-wasm-extended-const", "--wasm-max-mem-pages=2048", str(HERE / "v8.mjs")]
 SECONDS = 15
+STARVED = "no time to answer"
 MODULES_PER_NODE = 300  # its garbage collector is in no hurry to give memories back
 
 # What only one of them refuses, and rightly: patterns of Quince's words, then of V8's.
@@ -48,10 +49,24 @@ class Engine:
             self.process.wait()
         self.process = None
 
+    def activity(self):
+        """The process's state, a letter as in proc(5), and the seconds of CPU it has had."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii", errors="replace") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def silence(self, before):
+        """Why there is no answer: who waits hangs, who could run and did not was starved."""
+        state, spent = self.activity()
+        if state in "RT" and spent - before < SECONDS / 3:
+            return f"{STARVED}: {spent - before:.1f} of {SECONDS} s"
+        return f"no answer in state {state} after {spent - before:.1f} s of CPU"
+
     def ask(self, request):
         if not self.process:
             self.start()
         self.served += 1
+        before = self.activity()[1]
         try:
             self.process.stdin.write(request.encode() + b"\n")
             self.process.stdin.flush()
@@ -62,7 +77,7 @@ class Engine:
             ready = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]
             piece = os.read(self.process.stdout.fileno(), 1 << 16) if ready else b""
             if not piece:
-                why = "no answer" if not ready else f"died with {self.process.wait()}"
+                why = self.silence(before) if not ready else f"died with {self.process.wait()}"
                 self.stop()
                 tail = pathlib.Path(self.errors).read_text(errors="replace")[-1500:]
                 raise Died(f"{why}: {tail}")
@@ -120,11 +135,11 @@ class Pair:
             return False
 
     def twice(self, request):
-        """Whoever does not answer is asked once more: the machine may have been away."""
+        """Whoever had no time to answer is asked once more."""
         try:
             return self.ours.ask(request)
         except Died as died:
-            if not str(died).startswith("no answer"):
+            if not str(died).startswith(STARVED):
                 raise
             return self.ours.ask(request)
 
