@@ -14,6 +14,7 @@ from harness import BUILD, WORK, Results, Skip, progress  # noqa: E402
 GROUPS = {
     "boot": ("boot", "time to the first line of hello; least memory"),
     "size": ("size", "stripped images"),
+    "calls": ("calls", "calls between C and WebAssembly, with and without a time limit"),
     "compute": ("compute", "programs under Quince, V8, Wasmtime, wasm2c and gcc"),
     "kernel-compute": ("kernel_compute", "the same programs in ring 0 and in a Linux guest"),
     "compile": ("compile", "how fast modules compile, under Quince, V8 and Wasmtime"),

@@ -41,11 +41,13 @@ uint64_t wasm_host_now(void);
  * The port keeps one of these for each thread, at first all zero and written by the engine alone.
  * wasm_host_thread() finds that of the calling thread. */
 struct wasm_thread {
-    struct wasm_instance *instance; /* whose call runs, the innermost one; NULL: none */
-    struct wasm_outer_call *outer;  /* the calls around it */
-    uint64_t charged;               /* ns charged to the innermost call */
-    uint32_t frequency;             /* ticks per second to come; 0: none */
-    bool spent;                     /* a call is over its budget and has still to be ended */
+    /* The instance whose call runs, the innermost one, 0: none; plus 1 once a tick has seen that
+     * call. */
+    uintptr_t running;
+    struct wasm_outer_call *outer; /* the calls around it */
+    uint64_t charged;              /* ns charged to the innermost call */
+    uint32_t frequency;            /* ticks per second to come; 0: none */
+    bool spent;                    /* a call is over its budget and has still to be ended */
 };
 struct wasm_thread *wasm_host_thread(void);
 /* Interrupts the calling thread in NS from now, wherever it then stands, to call

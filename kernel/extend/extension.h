@@ -21,7 +21,7 @@
 #include "net/packet.h"
 #include "sched/list.h"
 #include "sched/sync.h"
-#include "wasm.h"
+#include "entry.h"
 
 enum {
     EXTENSION_TIMERS = 8,
@@ -45,6 +45,7 @@ const char *extension_state_name(enum extension_state state);
 struct running {
     struct wasm_instance *instance;
     struct wasm_func *packet, *timer, *fini; /* NULL: not exported */
+    struct wasm_entry packet_entry;          /* of packet */
     uint32_t buffer;                         /* guest address of the packet buffer */
     uint32_t buffer_size;                    /* context and snapped bytes */
 };
@@ -140,6 +141,8 @@ void running_stop(struct running *running); /* frees it; takes NULL */
 /* Calls FUNC as a call of EXT, behind the gate: names it for the panic screen, keeps the books. */
 enum wasm_trap running_call(struct extension *ext, struct wasm_func *func,
                             const union wasm_value *args, union wasm_value *results);
+/* The same for quince_packet, with CAPTURED bytes in the buffer. */
+enum wasm_trap running_packet(struct extension *ext, uint32_t captured, uint32_t *verdict);
 /* Runs FN behind the gate of EXT; the caller holds call_lock. 0 or -errno. */
 int extension_gate(struct extension *ext, void (*fn)(void *context), void *context);
 static inline bool extension_on_packets(const struct extension *ext)

@@ -102,17 +102,16 @@ static enum verdict decide(const struct chain_entry *entry, struct packet *packe
     if (context.captured) {
         packet_read(packet, 0, buffer + sizeof context, context.captured);
     }
-    union wasm_value args[2] = {{.i32 = running->buffer}, {.i32 = context.captured}}, result;
+    uint32_t answer;
     ext->packet = packet;
-    enum wasm_trap trap = running_call(ext, running->packet, args, &result);
+    enum wasm_trap trap = running_packet(ext, context.captured, &answer);
     ext->packet = NULL;
     if (trap != WASM_TRAP_NONE) {
         extension_fault(ext, trap, "quince_packet");
         return extension_fault_verdict(ext);
     }
     ext->clean_runs++;
-    enum verdict verdict =
-        result.i32 <= VERDICT_REDIRECT ? (enum verdict)result.i32 : VERDICT_ABORTED;
+    enum verdict verdict = answer <= VERDICT_REDIRECT ? (enum verdict)answer : VERDICT_ABORTED;
     ext->verdicts[verdict]++;
     return verdict;
 }

@@ -86,6 +86,24 @@ enum wasm_trap running_call(struct extension *ext, struct wasm_func *func,
     return trap;
 }
 
+enum wasm_trap running_packet(struct extension *ext, uint32_t captured, uint32_t *verdict)
+{
+    struct running *running = ext->running;
+    uint64_t answer = 0;
+    void *previous = name_thread(ext->name);
+    ext->inside = true;
+    uint64_t start = clock_now();
+    /* Packets to be sent come on the thread of who sends them. */
+    wasm_entry_bind(&running->packet_entry);
+    enum wasm_trap trap =
+        wasm_entry_call2(&running->packet_entry, running->buffer, captured, &answer);
+    usage_add(&ext->usage, clock_now() - start);
+    ext->inside = false;
+    name_thread(previous);
+    *verdict = (uint32_t)answer;
+    return trap;
+}
+
 int extension_gate(struct extension *ext, void (*fn)(void *context), void *context)
 {
     if (extension_on_packets(ext)) {
@@ -138,6 +156,10 @@ static int find_buffer(struct extension *ext, struct running *running, char *rea
     enum wasm_trap trap = start_call(ext, func, &arg, &result);
     if (trap != WASM_TRAP_NONE) {
         return trapped(ext, running->instance, "quince_packet_buffer", trap, reason, size);
+    }
+    if (!wasm_entry_prepare(&running->packet_entry, running->packet, "ii:i")) {
+        snprintf(reason, size, "quince_packet cannot be called"); /* its type was checked */
+        return -EINVAL;
     }
     running->buffer = result.i32;
     if (result.i32 == 0 || !wasm_memory_at(running->instance, result.i32, running->buffer_size)) {

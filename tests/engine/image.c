@@ -146,7 +146,8 @@ bool image_compile(struct image *image, struct ir_func *f)
 
 bool image_finish(struct image *image)
 {
-    bool good = target_exit_stub(&image->code, &image->exit_stub);
+    uint32_t end;
+    bool good = target_exit_stub(&image->code, &image->exit_stub, &end);
     for (uint32_t i = 0; i < image->module.type_count; i++)
         good = good && target_thunks(&image->types[i], &image->code, &image->thunks[i]);
     if (!good)
@@ -185,6 +186,7 @@ void image_instantiate(struct image *image, struct image_instance *in)
         in->funcs[i - imports] = (struct wasm_func){
             .code = (uintptr_t)image->base + image->funcs[i - imports].start,
             .foreign = (uintptr_t)image->base + image->thunks[type].foreign,
+            .direct = (uintptr_t)image->base + image->thunks[type].foreign,
             .instance = &in->abi,
             .type = IMAGE_CANONICAL + type,
             .index = i,

@@ -33,7 +33,8 @@
  *
  * Calls
  *   same module:          call rel32
- *   import:               mov rax, [r15 + imports + 8*i]; call [rax + foreign]
+ *   import:               mov rax, [r15 + imports + 8*i]; call [rax + direct]; then reads
+ *                         exec->interrupted (WASM_TRAP_TIMEOUT)
  *   call_indirect/_ref:   load func from the table (a null one faults on reading func->type, listed
  *                         in the trap table as WASM_TRAP_NULL); compare func->type;
  *                         func->instance == r15 ? call [func + code] : call [func + foreign]
@@ -43,7 +44,9 @@
  *                         are linked and share one struct wasm_exec (instance->exec is constant
  * from linking on, never NULL). host thunk (one per signature, rax = func): checks rsp against
  * exec->host_limit (WASM_TRAP_STACK), sets rdi = r15, calls func->code, then reads
- *                         exec->interrupted (WASM_TRAP_TIMEOUT).
+ *                         exec->interrupted (WASM_TRAP_TIMEOUT). direct thunk (one per module, for
+ *                         host functions without stack arguments): the same checks before the call,
+ *                         then jumps to func->code, which returns to the call of the import.
  *   entry thunk (one per signature): C function
  *                         void entry(struct wasm_func *func, const uint64_t *arguments,
  *                                    uintptr_t stack_top, uint64_t *results)
@@ -55,7 +58,7 @@
  * stores results (likewise). Returns enum wasm_trap: 0, or what came through the exit stub. exit
  * stub:            reached with rdi = enum wasm_trap and r15 = instance by a jump from a trap site,
  * from wasm_handle_fault, from wasm_trap(): rsp = r15->exec->exit_sp, restores, returns rdi from
- * the entry thunk.
+ * the entry thunk; or jumps to exec->leave with rax = exec, while a call by wasm/entry.h runs.
  *
  * Exceptions: exception_throw walks the frames (as a backtrace does) to the first call site whose
  * code_site says catches; it stores the exception in exec->exception and goes on behind that call
@@ -75,6 +78,7 @@ struct wasm_instance;
 struct wasm_func {
     uintptr_t code;    /* Wasm: internal entry; host: the C function */
     uintptr_t foreign; /* entry for callers of another instance: a foreign or host thunk */
+    uintptr_t direct;  /* entry for calls of an import: the same, or the module's direct thunk */
     struct wasm_instance *instance; /* NULL for host functions */
     uint32_t type;                  /* canonical type number, equal for equal signatures anywhere */
     uint32_t index;                 /* in its module's function index space */
@@ -96,6 +100,8 @@ struct wasm_exec {
     uintptr_t trap_pc, trap_sp, trap_fp; /* where, for the backtrace */
     uintptr_t guard_low, stack_low; /* of the engine stack in use: [guard_low, stack_low) faults */
     struct wasm_exception *exception; /* on its way to a handler, or NULL */
+    uintptr_t leave; /* where the exit stub goes on; 0: it returns from an entry thunk */
+    struct wasm_instance *owner; /* of the engine stack in use, when no call is running */
     struct wasm_exec *previous;
 };
 
@@ -176,9 +182,11 @@ enum wasm_helper {
 };
 
 struct wasm_instance {
-    uint8_t *memory0;              /* r14; NULL without a memory */
-    struct wasm_exec *exec;        /* that of its linked set; never NULL */
-    uintptr_t exit_stub;           /* jump target to leave with rdi = trap */
+    uint8_t *memory0;       /* r14; NULL without a memory */
+    struct wasm_exec *exec; /* that of its linked set; never NULL */
+    uintptr_t exit_stub;    /* jump target to leave with rdi = trap */
+    uintptr_t entry_stack;  /* this and the next: wasm/entry.h */
+    uint32_t entry_frequency;
     const uintptr_t *helpers;      /* [WASM_HELPER_COUNT] C functions */
     struct wasm_func **imports;    /* [imported functions] */
     struct wasm_memory **memories; /* size of memory 0 is memories[0]->size */

@@ -31,16 +31,22 @@ uint32_t budget_frequency(uint64_t ns)
 #define SET(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 #define IN_ORDER()        __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
+enum { TICKED = 1 }; /* in wasm_thread.running */
+
+static struct instance *running_instance(uintptr_t running)
+{
+    return (struct instance *)(running & ~(uintptr_t)TICKED);
+}
+
 void budget_enter(struct instance *instance, struct wasm_outer_call *outer)
 {
     struct wasm_thread *thread = wasm_host_thread();
-    *outer = (struct wasm_outer_call){thread->instance, thread->outer, thread->charged};
+    *outer = (struct wasm_outer_call){thread->running, thread->outer, thread->charged};
     IN_ORDER();
-    if (outer->instance)
+    if (outer->running)
         SET(thread->outer, outer);
-    SET(thread->charged, 0);
     IN_ORDER();
-    SET(thread->instance, &instance->abi);
+    SET(thread->running, (uintptr_t)instance);
     IN_ORDER(); /* a tick ends them, or it has seen the call */
     if (instance->tick_frequency > __atomic_load_n(&thread->frequency, __ATOMIC_RELAXED)) {
         SET(thread->frequency, instance->tick_frequency);
@@ -48,31 +54,32 @@ void budget_enter(struct instance *instance, struct wasm_outer_call *outer)
     }
 }
 
-static bool is_spent(struct wasm_instance *instance, uint64_t charged)
+static bool is_spent(const struct instance *instance, uint64_t charged)
 {
-    uint64_t budget = instance_of(instance)->budget_ns;
-    return budget && charged > budget;
+    return instance->budget_ns && charged > instance->budget_ns;
 }
 
 void budget_leave(const struct wasm_outer_call *outer)
 {
     struct wasm_thread *thread = wasm_host_thread();
-    SET(thread->instance, outer->instance);
+    SET(thread->running, outer->running);
     IN_ORDER();
     SET(thread->charged, outer->charged);
     SET(thread->outer, outer->outer);
     /* If it was ended because the one around it is over its budget, that one is not to go on. */
-    if (outer->instance && is_spent(outer->instance, outer->charged))
-        SET(outer->instance->exec->interrupted, 1);
+    struct instance *around = running_instance(outer->running);
+    if (around && is_spent(around, outer->charged))
+        call_interrupt(around);
 }
 
 /* Charges a call; true when it is over its budget. */
-static bool charge(struct wasm_instance *instance, uint64_t *charged, uint64_t ns,
-                   uint32_t *frequency)
+static bool charge(uintptr_t *running, uint64_t *charged, uint64_t ns, uint32_t *frequency)
 {
-    *charged += *charged ? ns : 1;
-    if (instance_of(instance)->tick_frequency > *frequency)
-        *frequency = instance_of(instance)->tick_frequency;
+    const struct instance *instance = running_instance(*running);
+    *charged = *running & TICKED ? *charged + ns : 1;
+    *running |= TICKED;
+    if (instance->tick_frequency > *frequency)
+        *frequency = instance->tick_frequency;
     return is_spent(instance, *charged);
 }
 
@@ -80,17 +87,50 @@ uint64_t wasm_handle_tick(struct wasm_thread *thread, struct wasm_context *ctx)
 {
     uint32_t needed = 0;
     bool spent = false;
-    if (thread->instance && thread->frequency) {
+    if (thread->running && thread->frequency) {
         uint64_t ns = slice_of(thread->frequency);
-        spent = charge(thread->instance, &thread->charged, ns, &needed);
+        spent = charge(&thread->running, &thread->charged, ns, &needed);
         for (struct wasm_outer_call *call = thread->outer; call; call = call->outer)
-            spent |= charge(call->instance, &call->charged, ns, &needed);
+            spent |= charge(&call->running, &call->charged, ns, &needed);
     }
     thread->frequency = needed;
-    thread->spent = spent && !trap_timeout(thread->instance, ctx);
+    thread->spent = spent && !trap_timeout(running_instance(thread->running), ctx);
     if (!needed)
         return 0;
     return spent && slice_of(needed) > RETRY_NS ? RETRY_NS : slice_of(needed);
+}
+
+static bool is_of(uintptr_t running, const struct wasm_store *store)
+{
+    return running && running_instance(running)->store == store;
+}
+
+bool budget_runs(const struct wasm_store *store)
+{
+    const struct wasm_thread *thread = wasm_host_thread();
+    bool found = is_of(thread->running, store);
+    for (const struct wasm_outer_call *call = thread->outer; call && !found; call = call->outer)
+        found = is_of(call->running, store);
+    return found;
+}
+
+/* As a first tick does. */
+static void mark(uintptr_t *running, uint64_t *charged)
+{
+    if (!(*running & TICKED))
+        SET(*charged, 1);
+    IN_ORDER();
+    SET(*running, *running | TICKED);
+}
+
+void budget_mark(const struct wasm_store *store)
+{
+    struct wasm_thread *thread = wasm_host_thread();
+    if (is_of(thread->running, store))
+        mark(&thread->running, &thread->charged);
+    for (struct wasm_outer_call *call = thread->outer; call; call = call->outer)
+        if (is_of(call->running, store))
+            mark(&call->running, &call->charged);
 }
 
 bool wasm_call_spent(struct wasm_instance *caller)

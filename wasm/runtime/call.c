@@ -1,6 +1,7 @@
 /* Calls across the border: from the embedder into Wasm, on the engine's stack, within a budget. */
 #include <string.h>
 
+#include "entry.h"
 #include "runtime/instance.h"
 
 /* gcc says it by a macro, clang by a feature. */
@@ -35,8 +36,41 @@ static uintptr_t stack_enter(struct wasm_store *store, uint8_t *stack, size_t si
     store->exec.guard_low = (uintptr_t)stack;
     store->exec.stack_low = (uintptr_t)stack + STACK_GUARD;
     store->exec.host_limit = store->exec.stack_low + WASM_HOST_STACK;
-    store->stack_high = store->exec.stack_low + size;
+    store->stack_high = store->exec.stack_low + size - sizeof(struct wasm_entry_frame);
     return store->stack_high;
+}
+
+_Static_assert(offsetof(struct wasm_entry_head, memory0) ==
+                       offsetof(struct wasm_instance, memory0) &&
+                   offsetof(struct wasm_entry_head, entry_stack) ==
+                       offsetof(struct wasm_instance, entry_stack) &&
+                   offsetof(struct wasm_entry_head, entry_frequency) ==
+                       offsetof(struct wasm_instance, entry_frequency) &&
+                   sizeof(struct wasm_entry_frame) % 16 == 0,
+               "entry.h says what it needs again");
+
+void call_unready(struct wasm_exec *exec)
+{
+    if (exec->owner)
+        __atomic_store_n(&exec->owner->entry_frequency, ENTRY_NOT_READY, __ATOMIC_RELAXED);
+}
+
+/* What a call by wasm/entry.h counts on: the context stands at the stack of INSTANCE, nothing is
+ * left of earlier calls. */
+static void call_ready(struct instance *instance)
+{
+    struct wasm_exec *exec = &instance->store->exec;
+    exec->leave = (uintptr_t)target_leave_entry;
+    exec->exception = NULL;
+    instance->abi.entry_stack = instance->store->stack_high;
+    instance->abi.entry_frequency = instance->tick_frequency;
+}
+
+void call_interrupt(struct instance *instance)
+{
+    struct wasm_exec *exec = &instance->store->exec;
+    __atomic_store_n(&exec->interrupted, 1, __ATOMIC_RELAXED);
+    call_unready(exec);
 }
 
 /* A trap leaves frames of C functions behind on the engine stack; their poison goes with them. */
@@ -98,9 +132,9 @@ static __attribute__((noinline)) enum wasm_trap call_nested(struct wasm_func *fu
     }
     struct wasm_outer_call outer;
     budget_enter(instance, &outer);
-    store->depth++;
+    exec->leave = 0;
     enum wasm_trap trap = (enum wasm_trap)entry(func, args, top, results);
-    store->depth--;
+    exec->leave = saved.leave;
     exec->interrupted = 0;
     budget_leave(&outer);
     if (trap) {
@@ -113,6 +147,8 @@ static __attribute__((noinline)) enum wasm_trap call_nested(struct wasm_func *fu
     }
     /* The host function decides whether it passes; if not, its caller is not to see it. */
     store->passing = trap == WASM_TRAP_EXCEPTION ? exec->exception : NULL;
+    if (store->passing)
+        call_unready(exec);
     exec->exception = NULL;
     exec->exit_sp = saved.exit_sp;
     exec->host_limit = saved.host_limit;
@@ -140,26 +176,102 @@ enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
     }
     entry_fn entry = (entry_fn)signature->entry;
     struct wasm_store *store = instance->store;
-    if (store->depth)
+    if (budget_runs(store))
         return call_nested(func, entry, args, results);
     if (!instance->stack)
         return WASM_TRAP_HOST; /* freed */
+    struct wasm_exec *exec = &store->exec;
+    call_unready(exec);
     uintptr_t top = stack_enter(store, instance->stack, instance->stack_size);
-    store->exec.interrupted = 0;
-    store->exec.exception = store->passing = NULL;
+    exec->owner = &instance->abi;
+    exec->leave = 0;
+    exec->interrupted = 0;
+    exec->exception = store->passing = NULL;
     store->trace_count = 0;
     struct wasm_outer_call outer;
     budget_enter(instance, &outer);
-    store->depth = 1;
     enum wasm_trap trap = (enum wasm_trap)entry(func, args, top, results);
-    store->depth = 0;
     budget_leave(&outer);
     if (trap) {
         stack_unpoison(store, top);
-        store->exec.trap = trap;
+        exec->trap = trap;
+    } else if (instance->open && !exec->interrupted && !store->passing) {
+        call_ready(instance);
     }
     if (!store->holds)
         store_collect(store); /* the last instance was freed from within the call */
+    return trap;
+}
+
+static const struct wasm_entry_head never_ready = {.entry_frequency = ENTRY_NOT_READY};
+
+/* TYPE's next letter, as a value type that an entry can pass, and the bits it has. */
+static uint8_t entry_type(const char **type, uint64_t *mask)
+{
+    switch (*(*type)++) {
+    case 'i': *mask = UINT32_MAX; return WASM_I32;
+    case 'I': *mask = UINT64_MAX; return WASM_I64;
+    default: --*type; return 0;
+    }
+}
+
+bool wasm_entry_prepare(struct wasm_entry *entry, struct wasm_func *func, const char *type)
+{
+    if (!func || !func->owner)
+        return false;
+    const struct wasm_functype has = wasm_func_type(func);
+    *entry = (struct wasm_entry){.mxcsr = 0x1f80, .func = func};
+    uint32_t results = 0;
+    uint64_t mask;
+    for (uint8_t next; (next = entry_type(&type, &mask)); entry->param_count++) {
+        if (entry->param_count == WASM_ENTRY_PARAMS || entry->param_count == has.param_count ||
+            has.params[entry->param_count] != next)
+            return false;
+        entry->masks[entry->param_count] = mask;
+    }
+    if (*type == ':')
+        type++;
+    for (uint8_t next; (next = entry_type(&type, &mask)); results++)
+        if (results == 1 || results == has.result_count || has.results[results] != next)
+            return false;
+    if (*type || entry->param_count != has.param_count || results != has.result_count)
+        return false;
+    /* A function that the instance has imported from the host and exports has no code to enter. */
+    entry->instance = func->instance ? (struct wasm_entry_head *)func->instance
+                                     : (struct wasm_entry_head *)&never_ready;
+    entry->code = func->code;
+    wasm_entry_bind(entry);
+    return true;
+}
+
+enum wasm_trap wasm_entry_slow(struct wasm_entry *entry, uint64_t a, uint64_t b, uint64_t c,
+                               uint64_t d, uint64_t e, uint64_t *result)
+{
+    const uint64_t values[WASM_ENTRY_PARAMS] = {a, b, c, d, e};
+    union wasm_value args[WASM_ENTRY_PARAMS] = {0}, answer = {.i64 = 0};
+    for (uint32_t i = 0; i < entry->param_count; i++)
+        args[i].i64 = values[i] & entry->masks[i];
+    enum wasm_trap trap = wasm_call(entry->func, args, &answer);
+    if (!trap)
+        *result = answer.i64;
+    return trap;
+}
+
+enum wasm_trap wasm_entry_finish(struct wasm_entry *entry, bool trapped, uint64_t value,
+                                 uint64_t *result)
+{
+    struct wasm_store *store = instance_of((struct wasm_instance *)entry->instance)->store;
+    enum wasm_trap trap = trapped ? (enum wasm_trap)value : WASM_TRAP_NONE;
+    __atomic_store_n(&entry->thread->running, 0, __ATOMIC_RELAXED);
+    if (trapped) {
+        stack_unpoison(store, store->stack_high);
+        store->exec.trap = trap;
+        call_unready(&store->exec);
+    } else {
+        *result = value;
+    }
+    if (!store->holds)
+        store_collect(store);
     return trap;
 }
 

@@ -111,9 +111,11 @@ static bool compile_thunks(struct loader *l, uint32_t *exit_stub)
     while (mask < info->type_count * 2)
         mask = mask * 2 + 1;
     l->equal = array_new((size_t)mask + 1, sizeof(*l->equal));
-    m->thunks = array_new((size_t)info->type_count * 3, sizeof(*m->thunks));
-    if (!l->equal || !m->thunks || !target_exit_stub(&l->code, exit_stub))
+    m->thunks = array_new((size_t)info->type_count * 3 + 1, sizeof(*m->thunks));
+    uint32_t end;
+    if (!l->equal || !m->thunks || !target_exit_stub(&l->code, exit_stub, &end))
         return out_of_memory(l);
+    thunk_add(m, *exit_stub + TARGET_DIRECT, end, 0, 0, THUNK_HOST);
     for (uint32_t i = 0; i < info->type_count; i++) {
         if (!m->signatures[i].used)
             continue;

@@ -44,7 +44,12 @@ static bool link_func(struct instance *in, uint32_t index, const struct wasm_imp
     }
     struct wasm_func *own = &in->host_funcs[index];
     own->code = func->code;
-    own->foreign = signature->host;
+    own->foreign = own->direct = signature->host;
+    const struct wasm_module *module = in->module;
+    const struct module_thunk *thunk =
+        module_find_thunk(module, (uint32_t)(signature->host - (uintptr_t)module->code));
+    if (thunk && !thunk->popped)
+        own->direct = module->exit_stub + TARGET_DIRECT;
     own->instance = NULL;
     own->owner = &in->abi;
     own->type = signature->canonical;
@@ -166,7 +171,7 @@ static bool create(struct instance *in, struct wasm_error *err)
         const struct module_signature *signature = &module->signatures[info->func_types[i]];
         struct wasm_func *f = &in->abi.funcs[i - info->imported_funcs];
         f->code = (uintptr_t)module->code + module->funcs[i - info->imported_funcs].start;
-        f->foreign = signature->foreign;
+        f->foreign = f->direct = signature->foreign;
         f->instance = f->owner = &in->abi;
         f->type = signature->canonical;
         f->index = i;
@@ -284,6 +289,7 @@ struct wasm_instance *wasm_instance_new(struct wasm_module *module,
         stack_size = 2 * WASM_HOST_STACK;
     in->stack_size = (stack_size + 4095) & ~(size_t)4095;
     in->store = store;
+    in->abi.entry_frequency = ENTRY_NOT_READY;
     wasm_instance_set_budget(&in->abi, options ? options->budget_ns : 0);
     in->abi.exec = &store->exec;
     store->members = &in->abi;
@@ -302,7 +308,10 @@ void wasm_instance_free(struct wasm_instance *instance)
     if (!in || !in->open)
         return;
     in->open = false;
-    if (!in->store->depth) {
+    if (in->store->exec.owner == instance)
+        call_unready(&in->store->exec);
+    budget_mark(in->store);
+    if (!budget_runs(in->store)) {
         stack_destroy(in->stack, in->stack_size);
         in->stack = NULL;
     }
@@ -355,6 +364,8 @@ void wasm_instance_set_budget(struct wasm_instance *instance, uint64_t ns)
 {
     instance_of(instance)->budget_ns = ns;
     instance_of(instance)->tick_frequency = budget_frequency(ns);
+    if (instance->entry_frequency != ENTRY_NOT_READY)
+        instance->entry_frequency = instance_of(instance)->tick_frequency;
 }
 
 bool wasm_instance_export(struct wasm_instance *instance, const char *name, size_t name_len,

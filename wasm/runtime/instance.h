@@ -19,6 +19,7 @@
 #define MEMORY_MAX_PAGES 65535u
 #define STACK_GUARD      65536u
 #define TRACE_FRAMES     64u
+#define ENTRY_NOT_READY  UINT32_MAX /* as entry_frequency */
 
 struct trace_frame {
     struct wasm_module *module;
@@ -28,7 +29,6 @@ struct trace_frame {
 struct wasm_store {
     struct wasm_exec exec; /* shared by all members */
     uintptr_t stack_high;  /* end of the stack in use */
-    uint32_t depth;        /* calls running */
     uint32_t holds;        /* open members and objects held by the embedder */
     struct wasm_instance *members;
     struct object *objects; /* made by the embedder, imported by a member */
@@ -155,6 +155,10 @@ void stack_destroy(uint8_t *stack, size_t size);
 
 /* call.c: what C functions left on the engine stack below HIGH may be used again. */
 void stack_unpoison(const struct wasm_store *store, uintptr_t high);
+/* The running call of INSTANCE is to end when it comes back from a host function. */
+void call_interrupt(struct instance *instance);
+/* Calls by wasm/entry.h take the long way next time, which puts the execution context in order. */
+void call_unready(struct wasm_exec *exec);
 
 /* exceptions.c */
 void exceptions_free(struct wasm_store *store);
@@ -164,7 +168,7 @@ void exception_pass_on(struct wasm_instance *caller, uintptr_t fp);
 
 /* budget.c: begins and ends a call of INSTANCE on this thread. OUTER is what ran before. */
 struct wasm_outer_call {
-    struct wasm_instance *instance;
+    uintptr_t running; /* as in struct wasm_thread */
     struct wasm_outer_call *outer;
     uint64_t charged;
 };
@@ -172,9 +176,13 @@ void budget_enter(struct instance *instance, struct wasm_outer_call *outer);
 void budget_leave(const struct wasm_outer_call *outer);
 /* How often a thread in calls of NS must be interrupted; 0: never. */
 uint32_t budget_frequency(uint64_t ns);
+/* Does a call of an instance in STORE run on this thread? */
+bool budget_runs(const struct wasm_store *store);
+/* Makes those calls look at what there is to do when they end. */
+void budget_mark(const struct wasm_store *store);
 
 /* trap.c: the call that stands at *CTX is over its budget: leaves it, or sets the flag. */
-bool trap_timeout(struct wasm_instance *instance, struct wasm_context *ctx);
+bool trap_timeout(struct instance *instance, struct wasm_context *ctx);
 
 /* backtrace.c: fills store->trace; reads memory only, safe in a fault handler. */
 void trace_capture(struct wasm_store *store, uintptr_t pc, uintptr_t sp);

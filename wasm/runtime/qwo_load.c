@@ -239,7 +239,8 @@ static bool read_tables(struct wasm_module *m, const uint8_t *bytes,
         return malformed(err, layout->tables[QWO_FUNCS], "it has not the module's functions");
     if (header->counts[QWO_SIGNATURES] != m->info.type_count)
         return malformed(err, layout->tables[QWO_SIGNATURES], "it has not the module's types");
-    if (header->exit_stub >= header->code_size)
+    if (header->exit_stub >= header->code_size ||
+        header->code_size - header->exit_stub <= TARGET_DIRECT)
         return malformed(err, 0, "its exit stub is outside of its code");
     for (unsigned t = 0; t < QWO_TABLE_COUNT; t++) {
         tables[t] = read_table(m, t, bytes, layout->tables[t], header, err);

@@ -38,6 +38,7 @@ static void store_move(struct wasm_store *to, struct wasm_store *from)
     *last = from->exceptions;
     to->exception_bytes += from->exception_bytes;
     to->holds += from->holds;
+    call_unready(&from->exec);
     wasm_host_free(from);
 }
 
@@ -50,9 +51,10 @@ bool store_unite(struct wasm_store **a, struct wasm_store *b)
         return true;
     }
     /* Running code points to the execution context, so the store it runs in stays. */
-    if ((*a)->depth && b->depth)
+    bool runs = budget_runs(b);
+    if (runs && budget_runs(*a))
         return false;
-    if (b->depth) {
+    if (runs) {
         struct wasm_store *swap = *a;
         *a = b;
         b = swap;
@@ -90,7 +92,7 @@ static void object_destroy(struct object *object)
 
 void store_collect(struct wasm_store *store)
 {
-    if (store->holds || store->depth)
+    if (store->holds || budget_runs(store))
         return;
     while (store->members) {
         struct instance *instance = instance_of(store->members);

@@ -72,13 +72,13 @@ bool wasm_handle_fault(struct wasm_context *ctx, enum wasm_fault fault, uintptr_
     return true;
 }
 
-bool trap_timeout(struct wasm_instance *instance, struct wasm_context *ctx)
+bool trap_timeout(struct instance *instance, struct wasm_context *ctx)
 {
     struct wasm_module *module = ctx ? range_find(ctx->pc) : NULL;
     if (module && module_find_func(module, (uint32_t)(ctx->pc - (uintptr_t)module->code)) != ~0u) {
         leave(ctx, instance_of((struct wasm_instance *)ctx->instance)->store, WASM_TRAP_TIMEOUT);
         return true;
     }
-    __atomic_store_n(&instance->exec->interrupted, 1, __ATOMIC_RELAXED);
+    call_interrupt(instance);
     return false;
 }

@@ -112,8 +112,9 @@ bool target_thunks(const struct ir_signature *signature, struct code_buffer *out
                    struct code_thunks *where);
 /* An entry thunk's return address lies so far above where it saved its caller's frame pointer. */
 extern const uint32_t target_entry_fp;
-/* The exit stub of abi.h. */
-bool target_exit_stub(struct code_buffer *out, uint32_t *offset);
+/* The exit stub of abi.h, and the direct thunk TARGET_DIRECT bytes behind it, up to *END. */
+enum { TARGET_DIRECT = 64 };
+bool target_exit_stub(struct code_buffer *out, uint32_t *offset, uint32_t *end);
 /* Resolves relocs to functions in this buffer once every code_func is known. */
 void target_patch(struct code_buffer *code, const struct code_func *funcs, uint32_t import_count);
 
@@ -126,5 +127,7 @@ _Noreturn void target_exit(struct wasm_instance *instance, uint32_t trap);
 /* Goes on in compiled code at PC with these registers: where an exception has found its handler. */
 _Noreturn void target_resume(uintptr_t pc, uintptr_t sp, struct wasm_instance *instance,
                              uint8_t *memory0);
+/* The way out of the exit stub, for exec->leave, to a call that wasm/entry.h made. Not for C. */
+void target_leave_entry(void);
 
 #endif

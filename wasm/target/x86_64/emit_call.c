@@ -42,7 +42,7 @@ static void emit_func(struct target_compiler *c, uint32_t i)
         x86_rm(out, X86(0, 1, 40) | CC_NE | X86_W, RDI, &mem);
 }
 
-/* After a helper: the deadline may have passed meanwhile. */
+/* After a helper or a host function: the deadline may have passed meanwhile. */
 static void check_interrupted(struct target_compiler *c, const struct mins *m)
 {
     struct code_buffer *out = c->out;
@@ -67,6 +67,18 @@ static void load_import(struct target_compiler *c, const struct mins *m)
 {
     x86_load(c->out, 8, RAX, R15, OFFSET(wasm_instance, imports));
     x86_load(c->out, 8, RAX, RAX, (int32_t)(m->imm * 8));
+}
+
+/* Of a host function perhaps, which leaves the upper half of an int undefined. */
+static void import_call(struct target_compiler *c, const struct mins *m)
+{
+    struct code_buffer *out = c->out;
+    x86_call_mem(out, RAX, OFFSET(wasm_func, direct));
+    emit_unwind(c, (uint32_t)out->size - 1, c->frame);
+    code_site_add(out, m->pos, m->flags & MI_CATCHES);
+    if (m->size == 4)
+        x86_mov(out, 4, RAX, RAX);
+    check_interrupted(c, m);
 }
 
 static void rel32(struct target_compiler *c, const struct mins *m, unsigned opcode)
@@ -96,8 +108,8 @@ static void emit_plain_call(struct target_compiler *c, const struct mins *m, uin
     case M_CALL: rel32(c, m, 0xe8); break;
     case M_CALL_IMPORT:
         load_import(c, m);
-        x86_call_mem(out, RAX, OFFSET(wasm_func, foreign));
-        break;
+        import_call(c, m);
+        return;
     case M_CALL_HELPER: helper_call(c, m); return;
     default: x86_rr(out, X86(0, 0, ff), 2, RDI); break;
     }

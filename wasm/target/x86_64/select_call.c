@@ -174,6 +174,8 @@ void select_call(struct target_compiler *c, ir_ref ref)
     m->list = list;
     m->count = (uint16_t)ins->count; /* at most 1000, by limits.h */
     m->disp = (int32_t)arg_bytes;
+    if (import && signature->result_count == 1 && signature->results[0] == IR_I32)
+        m->size = 4;
     if (arg_bytes > c->pushed)
         c->pushed = arg_bytes;
     if (tail) {

@@ -1,5 +1,5 @@
-/* What the runtime needs and C cannot say on x86-64: checked entries to the helpers, and the jump
- * to an instance's exit stub. */
+/* What the runtime needs and C cannot say on x86-64: checked entries to the helpers, the jump to an
+ * instance's exit stub, and the way out of it for wasm/entry.h. */
 #include <stddef.h>
 
 #include "runtime/helpers.h"
@@ -10,6 +10,8 @@ _Static_assert(offsetof(struct wasm_instance, exec) == 8, "used below");
 _Static_assert(offsetof(struct wasm_instance, exit_stub) == 16, "used below");
 _Static_assert(offsetof(struct wasm_exec, host_limit) == 8, "used below");
 _Static_assert(WASM_TRAP_STACK == 10, "used below");
+_Static_assert(offsetof(struct wasm_exec, owner) == 80, "used below");
+_Static_assert(offsetof(struct wasm_instance, entry_stack) == 24, "used below");
 
 __asm__(".pushsection .text.wasm_stubs,\"ax\",@progbits\n"
         "wasm_stub_overflow:\n"
@@ -28,6 +30,18 @@ __asm__(".pushsection .text.wasm_stubs,\"ax\",@progbits\n"
         "    movq %rdx, %r15\n"
         "    movq %rcx, %r14\n"
         "    jmp *%rdi\n"
+        ".globl target_leave_entry\n"
+        ".type target_leave_entry,@function\n"
+        "target_leave_entry:\n"
+        "    movq 80(%rax), %rsp\n"
+        "    movq 24(%rsp), %rsp\n"
+        "    movq (%rsp), %rbx\n"
+        "    movq 8(%rsp), %rbp\n"
+        "    movq 16(%rsp), %r12\n"
+        "    movq 24(%rsp), %r13\n"
+        "    xorl %r15d, %r15d\n"
+        "    movl %edi, %eax\n"
+        "    jmp *32(%rsp)\n"
         ".popsection\n");
 
 /* rax is free at a call. Nothing is pushed before the check, the call's own return address is

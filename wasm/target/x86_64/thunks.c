@@ -323,16 +323,41 @@ bool target_thunks(const struct ir_signature *signature, struct code_buffer *out
     return !out->failed;
 }
 
-bool target_exit_stub(struct code_buffer *out, uint32_t *offset)
+/* rax: func. As host_thunk(), but that the C function returns to who called us, which sees to the
+ * rest. */
+static void direct_thunk(struct code_buffer *out)
+{
+    unwind(out, NULL, 0, RSP, 0, 0);
+    x86_load(out, 8, R10, R15, OFFSET(wasm_instance, exec));
+    struct x86_mem m = at(R10, OFFSET(wasm_exec, host_limit));
+    x86_alu_mem(out, 8, ALU_CMP, RSP, &m);
+    uint32_t low = x86_jcc_short(out, CC_B);
+    x86_mov(out, 8, RDI, R15);
+    m = at(RAX, OFFSET(wasm_func, code));
+    x86_rm(out, X86(0, 0, ff), 4, &m); /* jmp */
+    x86_patch_short(out, low);
+    trap(out, WASM_TRAP_STACK);
+}
+
+bool target_exit_stub(struct code_buffer *out, uint32_t *offset, uint32_t *end)
 {
     if (!x86_reserve(out, X86_MAX_STEP))
         return false;
     start(out);
     *offset = (uint32_t)out->size;
     x86_load(out, 8, RAX, R15, OFFSET(wasm_instance, exec));
-    x86_load(out, 8, RSP, RAX, OFFSET(wasm_exec, exit_sp));
     x86_byte(out, 0xfc); /* cld: a fault may have left anything */
+    x86_load(out, 8, RDX, RAX, OFFSET(wasm_exec, leave));
+    x86_rr(out, X86(0, 0, 85) | X86_W, RDX, RDX);
+    uint32_t thunk = x86_jcc_short(out, CC_E);
+    x86_rr(out, X86(0, 0, ff), 4, RDX); /* jmp */
+    x86_patch_short(out, thunk);
+    x86_load(out, 8, RSP, RAX, OFFSET(wasm_exec, exit_sp));
     x86_mov(out, 4, RAX, RDI);
     entry_leave(out);
-    return true;
+    while (out->size < *offset + TARGET_DIRECT)
+        x86_byte(out, 0xcc);
+    direct_thunk(out);
+    *end = (uint32_t)out->size;
+    return out->size - *offset - TARGET_DIRECT < TARGET_DIRECT;
 }
