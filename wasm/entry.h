@@ -1,8 +1,8 @@
-/* Calling an export again and again: resolved once, checked once, called inline without marshalling.
- * wasm_call() does the same for any function, and all the rest: these fall back to it whenever a
- * call is not of the simple kind (nested in another, the first after a trap, with a budget that the
- * thread is not ticked for yet). For functions of up to five integers and at most one result, which
- * is an integer. */
+/* Calling an export again and again: resolved once, checked once, called inline without
+ * marshalling. wasm_call() does the same for any function, and all the rest: these fall back to it
+ * whenever a call is not of the simple kind (nested in another, the first after a trap, with a
+ * budget that the thread is not ticked for yet). For functions of up to five integers and at most
+ * one result, which is an integer. */
 #ifndef QUINCE_WASM_ENTRY_H
 #define QUINCE_WASM_ENTRY_H
 

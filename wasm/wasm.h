@@ -288,11 +288,12 @@ bool wasm_instance_export(struct wasm_instance *instance, const char *name, size
 struct wasm_func *wasm_instance_func(struct wasm_instance *instance, const char *name);
 struct wasm_functype wasm_func_type(const struct wasm_func *func);
 
-/* Calls FUNC (entry.h has a quicker way for functions that are called often) with args[param_count]; results[result_count] are written when it returns
- * WASM_TRAP_NONE. Nested calls (from a host function) continue on the current engine stack. A
- * function made by wasm_func_host() is called through an instance that exports it; directly it is
- * refused with WASM_TRAP_HOST. An instance whose call trapped may be called again.
- * The floating-point control (rounding, traps, denormals) is set to its default and left there. */
+/* Calls FUNC (entry.h has a quicker way for functions that are called often) with
+ * args[param_count]; results[result_count] are written when it returns WASM_TRAP_NONE. Nested calls
+ * (from a host function) continue on the current engine stack. A function made by wasm_func_host()
+ * is called through an instance that exports it; directly it is refused with WASM_TRAP_HOST. An
+ * instance whose call trapped may be called again. The floating-point control (rounding, traps,
+ * denormals) is set to its default and left there. */
 enum wasm_trap wasm_call(struct wasm_func *func, const union wasm_value *args,
                          union wasm_value *results);
 

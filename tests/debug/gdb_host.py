@@ -28,7 +28,7 @@ def gdb(*commands, args=("--invoke", "outer", NEST, "8"), timeout=60):
 
 
 # What wasm_call() calls once it is back.
-AFTERWARDS = {"budget_leave", "wasm_host_thread"}
+AFTERWARDS = {"budget_leave", "wasm_host_thread", "call_ready"}
 
 
 def frames(text):

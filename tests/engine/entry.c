@@ -113,7 +113,8 @@ static void test_types(struct wasm_instance *in)
     bool ok = true;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct wasm_entry entry;
-        bool good = wasm_entry_prepare(&entry, wasm_instance_func(in, cases[i].name), cases[i].type);
+        bool good =
+            wasm_entry_prepare(&entry, wasm_instance_func(in, cases[i].name), cases[i].type);
         if (good != cases[i].good)
             printf("# %s as %s: %d\n", cases[i].name, cases[i].type, good);
         ok &= good == cases[i].good;
@@ -146,7 +147,8 @@ static void test_values(struct wasm_instance *in)
 }
 
 /* Many values in registers and on the stack around calls that trap. */
-static __attribute__((noinline)) bool keeps(struct wasm_entry *entry, enum wasm_trap trap, uint64_t x)
+static __attribute__((noinline)) bool keeps(struct wasm_entry *entry, enum wasm_trap trap,
+                                            uint64_t x)
 {
     uint64_t a = x * 3, b = x ^ 0x55, c = x + 7, d = x << 3, e = ~x, f = x * x, g = x / 3, r = 42;
     double p = (double)x, q = p * 0.5;
@@ -163,9 +165,9 @@ static void test_traps(struct wasm_instance *in)
         const char *name, *type;
         enum wasm_trap trap;
     } cases[] = {
-        {"fault", ":", WASM_TRAP_UNREACHABLE}, {"deep", ":", WASM_TRAP_UNREACHABLE},
-        {"refuse", ":", WASM_TRAP_HOST},       {"throw", ":", WASM_TRAP_EXCEPTION},
-        {"load", "i:i", WASM_TRAP_MEMORY},     {"recurse", "i:i", WASM_TRAP_STACK},
+        {"fault", ":", WASM_TRAP_UNREACHABLE},  {"deep", ":", WASM_TRAP_UNREACHABLE},
+        {"refuse", ":", WASM_TRAP_HOST},        {"throw", ":", WASM_TRAP_EXCEPTION},
+        {"load", "i:i", WASM_TRAP_MEMORY},      {"recurse", "i:i", WASM_TRAP_STACK},
         {"tail", "I:I", WASM_TRAP_UNREACHABLE}, /* of 1 */
     };
     struct wasm_entry two = prepare(in, "two", "ii:i"), caught = prepare(in, "catch", ":i"),
