@@ -53,5 +53,5 @@ bool opt_run(struct ir_func *f, const char *names, const struct opt_inlining *in
             return false;
         }
     }
-    return true;
+    return !names || !listed(names, "check-ranges") || opt_check_ranges(f);
 }
