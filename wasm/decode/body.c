@@ -134,12 +134,7 @@ bool op_numeric(struct body_decoder *d)
 
 static bool push_const(struct body_decoder *d, uint8_t type, uint64_t bits)
 {
-    ir_ref value = 0;
-    if (d->live) {
-        value = body_emit(d, IR_CONST, ir_type_of(type));
-        d->f->ins[value].imm = bits;
-    }
-    return body_push(d, type, value);
+    return body_push(d, type, d->live ? ssa_constant(&d->ssa, ir_type_of(type), bits) : 0);
 }
 
 bool op_i32_const(struct body_decoder *d)

@@ -58,12 +58,13 @@ void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
     if (++s->generation == 0) {
         if (s->defs)
             memset(s->defs, 0, s->def_capacity * sizeof *s->defs);
+        memset(s->consts, 0, sizeof s->consts);
         s->generation = 1;
     }
     s->f = f;
     s->block_count = s->table_blocks = 0;
     s->def_count = s->incomplete_count = s->frame_count = s->value_count = s->phi_count = 0;
-    memset(s->zero, 0, sizeof s->zero);
+    s->null = 0;
     s->written = s->steps = 0;
     s->next_look = 4096;
     s->max_steps = max_steps;
@@ -268,9 +269,24 @@ static ir_ref initial_value(struct ssa *s, uint32_t var, enum ir_type type)
         ir_at(s->f, param)->aux = var;
         return param;
     }
-    if (!s->zero[type])
-        s->zero[type] = entry_ins(s, type == IR_REF ? IR_REF_NULL : IR_CONST, type);
-    return s->zero[type];
+    if (type != IR_REF)
+        return ssa_constant(s, type, 0);
+    if (!s->null)
+        s->null = entry_ins(s, IR_REF_NULL, IR_REF);
+    return s->null;
+}
+
+ir_ref ssa_constant(struct ssa *s, enum ir_type type, uint64_t bits)
+{
+    uint64_t h = (bits ^ (uint64_t)type << 56) * UINT64_C(0x9e3779b97f4a7c15);
+    struct ssa_const *slot = &s->consts[h >> 32 & (SSA_CONSTS - 1)];
+    if (slot->generation == s->generation && slot->bits == bits &&
+        s->f->ins[slot->value].type == type)
+        return slot->value;
+    ir_ref value = entry_ins(s, IR_CONST, type);
+    s->f->ins[value].imm = bits;
+    *slot = (struct ssa_const){bits, value, s->generation};
+    return value;
 }
 
 /* The one value all COUNT operands have, apart from PHI itself; 0 if there are several. */

@@ -36,6 +36,13 @@ struct ssa_recent {
     uint32_t stamp; /* epoch + block */
     ir_ref value;
 };
+/* A constant of the function; they stand in the entry, where all may use them. */
+struct ssa_const {
+    uint64_t bits;
+    ir_ref value;
+    uint32_t generation;
+};
+#define SSA_CONSTS 256u
 struct ssa_block {
     uint64_t written;    /* of a construct that ends here: bits of what it writes … */
     ir_block_ref before; /* … and the block it began in; IR_NONE: not the end of one */
@@ -59,7 +66,8 @@ struct ssa {
     uint32_t recent_capacity, block_capacity, users_capacity;
     uint32_t incomplete_count, incomplete_capacity, frame_count, frame_capacity;
     uint32_t value_count, value_capacity, phi_count, phi_capacity;
-    ir_ref zero[IR_TYPE_COUNT]; /* initial values of locals, made when needed */
+    struct ssa_const consts[SSA_CONSTS]; /* by hash; only those of this generation count */
+    ir_ref null;                         /* of references; made when needed */
     uint64_t written; /* bits of the variables that the innermost construct wrote so far */
     uint64_t steps, max_steps;
     uint64_t next_look; /* at the clock, in steps */
@@ -94,6 +102,8 @@ static inline void ssa_leave(struct ssa *s, uint64_t outer)
 /* All that leaves the innermost construct, which began in block BEFORE, meets at LABEL. To be
  * called at its end. */
 void ssa_join(struct ssa *s, ir_block_ref label, ir_block_ref before);
+/* The constant of a numeric TYPE with BITS, zero-extended; the same one again, as a rule. */
+ir_ref ssa_constant(struct ssa *s, enum ir_type type, uint64_t bits);
 void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value);
 /* PARAM_COUNT: variables below it start as parameters, others as zero. */
 ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block);
