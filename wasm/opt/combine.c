@@ -1,6 +1,9 @@
 /* Byte-wise loads in either byte order: a sum of parts that turn out to be adjacent bytes of
  * memory, or the bytes of one value turned around, becomes one load, one byte swap, or both.
  *
+ * Of a sum that nobody looks at above its low half only that counts, which is how the bytes of 16
+ * bits get turned around.
+ *
  * The loads that a wide one stands for have no effect and no other kind of trap between them, and
  * the wide one traps if one of its bytes is outside of memory, as they would have: then they go,
  * unless somebody else uses what they loaded. Addresses i32.add(p, k) of adjacent bytes may lie on
@@ -10,11 +13,15 @@
 #include "opt/fold.h"
 #include "host.h"
 
+#include <string.h>
+
 enum { TREE_MAX = 48, DISTANCE_MAX = 256 };
 
 struct combiner {
     struct ir_func *f;
     uint32_t *uses, count; /* of the instructions below COUNT, those from before the pass */
+    uint8_t *wide;         /* somebody wants more than the low half of an I32 */
+    bool halves;           /* a value lost what nobody wanted */
 };
 
 /* What a tree gives: COUNT bytes from byte AT of the result on, everything else 0. */
@@ -55,9 +62,10 @@ static bool is_candidate(const struct ir_func *f, const struct ir_ins *ins)
     return (is_sum(a) || a->op == IR_AND) && (is_sum(b) || b->op == IR_AND || b->op == IR_LOAD);
 }
 
-static bool find_bytes(const struct ir_func *f, ir_ref root, struct bytes *bytes)
+/* WIDTH: bytes of ROOT that are wanted. */
+static bool find_bytes(const struct ir_func *f, ir_ref root, unsigned width, struct bytes *bytes)
 {
-    unsigned width = byte_width(&f->ins[root]), end = 0;
+    unsigned end = 0;
     bytes->at = width;
     for (unsigned i = 0; i < width; i++) {
         if (!byte_source(f, root, i, &bytes->from[i]))
@@ -244,7 +252,8 @@ static void combine(struct combiner *c, ir_ref root)
 {
     struct ir_func *f = c->f;
     struct bytes bytes;
-    if (!find_bytes(f, root, &bytes))
+    bool half = !c->wide[root] && is_sum(&f->ins[root]);
+    if (!find_bytes(f, root, half ? 2 : byte_width(&f->ins[root]), &bytes))
         return;
     uint8_t type = f->ins[root].type;
     bool reversed;
@@ -267,6 +276,7 @@ static void combine(struct combiner *c, ir_ref root)
     } else {
         return;
     }
+    c->halves |= half;
     ir_ref a = f->ins[root].a, b = f->ins[root].b;
     if (reversed)
         value = byte_swapped(f, root, value, bytes.count, type);
@@ -280,22 +290,55 @@ static void combine(struct combiner *c, ir_ref root)
     release(c, b, loads, load_count);
 }
 
+/* Whether operand K of INS matters only in its low half. */
+static bool wants_half(const struct ir_func *f, const struct ir_ins *ins, uint32_t k)
+{
+    int64_t constant;
+    switch (ins->op) {
+    case IR_AND:
+        return k == 0 && opt_const(f, ins->b, &constant) && constant >= 0 && constant <= 0xffff;
+    case IR_SHL: return k == 0 && opt_const(f, ins->b, &constant) && (constant & 31) >= 16;
+    case IR_STORE: return k == 1 && (ins->access == IR_U8 || ins->access == IR_U16);
+    case IR_EXT8:
+    case IR_EXT16: return true;
+    default: return false;
+    }
+}
+
 static bool count_uses(struct combiner *c)
 {
     struct ir_func *f = c->f;
     c->count = f->ins_count;
-    c->uses = wasm_host_alloc((size_t)c->count * sizeof *c->uses);
+    c->uses = wasm_host_alloc((size_t)c->count * (sizeof *c->uses + sizeof *c->wide));
     if (!c->uses)
         return false;
-    for (ir_ref r = 0; r < c->count; r++)
-        c->uses[r] = 0;
+    c->wide = (uint8_t *)(c->uses + c->count);
+    memset(c->uses, 0, (size_t)c->count * (sizeof *c->uses + sizeof *c->wide));
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
             uint32_t count = ir_operand_count(&f->ins[r]);
-            for (uint32_t k = 0; k < count; k++)
-                c->uses[*ir_operand(f, &f->ins[r], k)]++;
+            for (uint32_t k = 0; k < count; k++) {
+                ir_ref used = *ir_operand(f, &f->ins[r], k);
+                c->uses[used]++;
+                c->wide[used] |= f->ins[used].type != IR_I32 || !wants_half(f, &f->ins[r], k);
+            }
         }
     return true;
+}
+
+/* x & 0xffff where x has lost its upper half. */
+static void drop_masks(struct ir_func *f)
+{
+    for (uint32_t i = 0; i < f->order_count; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
+            struct ir_ins *ins = &f->ins[r];
+            int64_t k;
+            if (ins->op == IR_AND && ins->type == IR_I32 && opt_const(f, ins->b, &k) &&
+                k == 0xffff && f->ins[ins->a].op != IR_COPY && fold_limit(f, ins->a) <= 0xffff) {
+                ins->op = IR_COPY;
+                ins->b = 0;
+            }
+        }
 }
 
 bool opt_combine(struct ir_func *f)
@@ -315,5 +358,12 @@ bool opt_combine(struct ir_func *f)
         }
     }
     wasm_host_free(c.uses);
-    return !c.uses || (!f->failed && ir_resolve(f));
+    if (!c.uses)
+        return true;
+    if (f->failed || !ir_resolve(f))
+        return false;
+    if (!c.halves)
+        return true;
+    drop_masks(f);
+    return ir_resolve(f);
 }
