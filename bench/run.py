@@ -16,6 +16,7 @@ GROUPS = {
     "size": ("size", "stripped images"),
     "calls": ("calls", "calls between C and WebAssembly, with and without a time limit"),
     "compute": ("compute", "programs under Quince, V8, Wasmtime, wasm2c and gcc"),
+    "first-result": ("first_result", "from loading an extension to its first verdict"),
     "kernel-compute": ("kernel_compute", "the same programs in ring 0 and in a Linux guest"),
     "compile": ("compile", "how fast modules compile, under Quince, V8 and Wasmtime"),
     "http": ("serve", "requests per second, with and without extensions"),
