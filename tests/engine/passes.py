@@ -369,6 +369,22 @@ class Loops:
                 f"{self.loop(2)} (i64.add (local.get $s) (i64.extend_i32_u (local.get $t)))")
 
 
+class Mixed(States):
+    """State machines whose states do what the other shapes do."""
+
+    HELPERS = Calls.HELPERS
+
+    def statement(self, depth):
+        kind = self.rng.randrange(6)
+        if kind == 0:
+            return Loops(self.rng).statement(0)
+        if kind == 1:
+            return Calls(self.rng).statement(0)
+        if kind == 2:
+            return f"(local.set $s (i64.xor (local.get $s) (block (result i64) {Bytes(self.rng).body()})))"
+        return super().statement(depth)
+
+
 def function(shape, rng, index):
     return f"""  (func $f{index} (param $p i32) (param $x i64) (param $y i32) (result i64)
     (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32) (local $n i32)
@@ -652,7 +668,7 @@ TESTS = [
     ("a state machine goes from state to state without its switch", state_machine),
 ]
 SHAPES = [("sums and stores of bytes", Bytes), ("state machines", States),
-          ("small functions", Calls), ("counted loops", Loops)]
+          ("small functions", Calls), ("counted loops", Loops), ("all of these together", Mixed)]
 
 
 def run():
