@@ -456,9 +456,12 @@ def compare(program, shape, rounds, seed):
             for subject in others:
                 b = subject.answer(binary)
                 for one, other in zip(a, b):
+                    if "end\n" in (one, other): # of its time: the machine is busy
+                        break
                     assert one == other, (f"round {k}, seed {seed}: {one} without passes, {other} "
                                           f"with {subject.passes}")
-                assert len(a) == len(b)
+                else:
+                    assert len(a) == len(b)
         for subject in [plain, *others]:
             subject.close()
 
