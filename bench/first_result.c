@@ -20,7 +20,7 @@ QUINCE_PACKET_BUFFER(2048);
 #define QUINCE_FORMAT(...)         _Static_assert(1, "")
 #define QUINCE_PACKET_BUFFER(snap) _Static_assert(1, "")
 
-#define QUINCE_ON_PACKET(packet) static uint32_t flows(struct quince_packet *packet)
+#define QUINCE_ON_PACKET(packet)   static uint32_t flows(struct quince_packet *packet)
 #include "../extensions/flows.c"
 #undef QUINCE_ON_PACKET
 
