@@ -22,6 +22,7 @@ struct scan {
     uint32_t position;
     uint32_t active[REG_COUNT];       /* interval living in the register now, 0 none */
     uint32_t event[REG_COUNT];        /* until then who lives there, or waits in a hole, stays so */
+    uint32_t soonest[2];              /* event of any register, by class */
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
     uint32_t clobber_cursor;
     uint32_t until[REG_COUNT];  /* of the current interval: free until, as far as … */
@@ -393,6 +394,9 @@ static void find_event(struct scan *s, unsigned r)
     if (c->holes[r].count && comes_back(s, c->holes[r].data[0]) < event)
         event = comes_back(s, c->holes[r].data[0]);
     s->event[r] = event;
+    uint32_t *soonest = &s->soonest[is_xmm(r)];
+    if (event < *soonest)
+        *soonest = event;
 }
 
 /* To the current position, with the registers of one class. */
@@ -400,10 +404,16 @@ static void advance(struct scan *s, const uint8_t *order, unsigned count)
 {
     struct target_compiler *c = s->c;
     uint32_t pos = s->position;
-    for (unsigned k = 0; k < count; k++) {
+    uint32_t *soonest = &s->soonest[order == xmm_order];
+    bool due = *soonest <= pos;
+    if (due)
+        *soonest = FOREVER;
+    for (unsigned k = 0; due && k < count; k++) {
         unsigned r = order[k];
-        if (s->event[r] > pos)
+        if (s->event[r] > pos) {
+            *soonest = s->event[r] < *soonest ? s->event[r] : *soonest;
             continue;
+        }
         uint32_t i = s->active[r];
         if (i) {
             s->active[r] = 0;
@@ -634,6 +644,7 @@ bool regalloc_run(struct target_compiler *c)
 {
     struct scan s = {.c = c};
     memset(s.event, 0xff, sizeof s.event);
+    memset(s.soonest, 0xff, sizeof s.soonest);
     c->heap.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->holes[r].count = 0;

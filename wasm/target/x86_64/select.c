@@ -166,6 +166,8 @@ static bool constant_bits(struct target_compiler *c, ir_ref ref, uint64_t *bits)
 mreg value_reg(struct target_compiler *c, ir_ref ref)
 {
     ref = transparent(c, ref);
+    if (c->values.data[ref]) /* never of a constant */
+        return c->values.data[ref];
     const struct ir_ins *ins = ins_at(c, ref);
     uint64_t bits;
     if (constant_bits(c, ref, &bits)) {
@@ -177,7 +179,7 @@ mreg value_reg(struct target_compiler *c, ir_ref ref)
         return to;
     }
     uint64_t vector[2];
-    if (vector_bits(c, ref, vector)) {
+    if (ins->type == IR_V128 && vector_bits(c, ref, vector)) {
         mreg to = new_reg(c, IR_V128);
         struct mins *m = put(c, M_VCONST);
         m->size = 16;
@@ -185,9 +187,9 @@ mreg value_reg(struct target_compiler *c, ir_ref ref)
         m->imm = pool_add(c, 16, vector[0], vector[1]);
         return to;
     }
-    if (!c->values.data[ref])
-        c->values.data[ref] = new_reg(c, ins->type);
-    return c->values.data[ref];
+    mreg fresh = new_reg(c, ins->type);
+    c->values.data[ref] = fresh;
+    return fresh;
 }
 
 mreg value_arg(struct target_compiler *c, ir_ref ref)
@@ -198,7 +200,7 @@ mreg value_arg(struct target_compiler *c, ir_ref ref)
     if (constant_bits(c, ref, &bits))
         return vreg_const(c, type_is_xmm(type), type_size(type), bits);
     uint64_t vector[2];
-    if (vector_bits(c, ref, vector))
+    if (type == IR_V128 && vector_bits(c, ref, vector))
         return vreg_const(c, true, 16, pool_add(c, 16, vector[0], vector[1]));
     return value_reg(c, ref);
 }
