@@ -174,15 +174,14 @@ static uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t hi
     if (high / 2 >= c->ins.count)
         return best;
     uint32_t to = c->block_of.data[high / 2], from = c->block_of.data[low / 2];
-    uint32_t lowest = weight_at(c, to);
+    uint32_t lowest = weight_at(c, to), here = lowest;
     for (uint32_t b = to, steps = 0; b > from && steps < 64 && lowest; b--, steps++) {
         /* Splitting at the start of b puts the moves on the edges into it. */
-        uint32_t before = weight_at(c, b - 1), here = weight_at(c, b);
-        uint32_t cost = before < here ? before : here;
-        uint32_t place = 2 * c->blocks.data[b].first;
-        if (cost < lowest && place > low) {
+        uint32_t before = weight_at(c, b - 1), cost = before < here ? before : here;
+        here = before;
+        if (cost < lowest && c->starts.data[b] > low) {
             lowest = cost;
-            best = place;
+            best = c->starts.data[b];
         }
     }
     return best;
@@ -499,9 +498,9 @@ static uint32_t free_until(struct scan *s, const struct interval *it, unsigned r
 }
 
 /* Whether R is free for all of IT. */
-static bool is_free(struct scan *s, const struct interval *it, unsigned r)
+static inline bool is_free(struct scan *s, const struct interval *it, unsigned r)
 {
-    if (s->call < it->end && !callee_saved(r))
+    if (s->active[r] || (s->call < it->end && !callee_saved(r)))
         return false;
     return free_until(s, it, r) >= it->end;
 }
