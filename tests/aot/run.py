@@ -125,7 +125,7 @@ def verify():
 def inspect():
     said = json.loads(expect(run("inspect", path("add.qwo"), "--json", "--key",
                                  path("ops.pub"))).out)["compiled"]
-    assert said["fits"] == "yes" and said["features"] == "none" and said["format"] == 1, said
+    assert said["fits"] == "yes" and said["features"] == "none" and said["format"] == 2, said
     assert said["signature"].startswith("good signature by key " + said["key"]), said
     said = json.loads(expect(run("inspect", os.path.join(MADE, "wrong-compiler.qwo"),
                                  "--json")).out)["compiled"]

@@ -77,8 +77,7 @@ struct code_func {
     X(bmi1, "bmi1")                                                                                \
     X(bmi2, "bmi2")                                                                                \
     X(avx, "avx")                                                                                  \
-    X(avx2, "avx2")                                                                                \
-    X(fma, "fma")
+    X(avx2, "avx2")
 struct target_features {
 #define X(name, text) bool name;
     TARGET_FEATURES(X)

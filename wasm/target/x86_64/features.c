@@ -34,7 +34,6 @@ void target_detect(struct target_features *features)
         vex = (low & 6) == 6;
     }
     features->avx = vex;
-    features->fma = vex && c & bit_FMA;
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
         features->bmi1 = b & bit_BMI;
         features->bmi2 = b & bit_BMI2;
@@ -83,7 +82,7 @@ bool target_features_parse(const char *cpu, struct target_features *features, co
             break;
         word += length + 1;
     }
-    features->avx |= features->avx2 || features->fma;
+    features->avx |= features->avx2;
     features->sse41 |= features->avx;
     return true;
 }
