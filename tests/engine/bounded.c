@@ -119,7 +119,16 @@ enum {
     BR_TABLE,
     CALL = 0x10
 };
-enum { DROP = 0x1a, GET = 0x20, SET, CONST = 0x41, ADD = 0x6a, EMPTY = 0x40 };
+enum {
+    DROP = 0x1a,
+    GET = 0x20,
+    SET,
+    CONST = 0x41,
+    ADD = 0x6a,
+    OR = 0x72,
+    SHL = 0x74,
+    EMPTY = 0x40
+};
 
 /* Type 0: [] → []; 1: [i32] → [i32]; 2: WIDE i32 to as many. FUNCS functions of type 1 with the
  * same BODY (which is freed) and LOCALS locals besides the parameter. */
@@ -301,6 +310,46 @@ static struct bytes big_switch(uint32_t n)
     return module(&b, 20, 1);
 }
 
+/* Each state sets the next one, by a constant. */
+static struct bytes state_machine(uint32_t n)
+{
+    struct bytes b = {0};
+    PUT(&b, LOOP, EMPTY);
+    for (uint32_t i = 0; i < n; i++)
+        PUT(&b, BLOCK, EMPTY);
+    PUT(&b, GET, 1, BR_TABLE);
+    leb(&b, n - 1);
+    for (uint32_t i = 0; i < n; i++)
+        leb(&b, i);
+    for (uint32_t i = 0; i < n; i++) {
+        PUT(&b, END);
+        add_locals(&b, i % 18 + 2, i % 17);
+        PUT(&b, CONST);
+        leb(&b, i * 7 % 63); /* one byte of a signed number */
+        PUT(&b, SET, 1, GET, 2, BR_IF);
+        leb(&b, n - 1 - i);
+    }
+    PUT(&b, END, GET, 1);
+    return module(&b, 20, 1);
+}
+
+/* Three that are kept in the same place: each is decoded again for every call. */
+static struct bytes small_functions(uint32_t n)
+{
+    struct bytes b = {0};
+    PUT(&b, GET, 0, CALL, 0, CALL, 8, CALL, 16);
+    return module(&b, 0, n);
+}
+
+static struct bytes sums_of_bytes(uint32_t n)
+{
+    struct bytes b = {0};
+    PUT(&b, GET, 0);
+    for (uint32_t i = 0; i < n; i++)
+        PUT(&b, GET, 0, CONST, 8 * (i & 3), SHL, OR);
+    return module(&b, 0, 1);
+}
+
 static struct bytes wide_blocks(uint32_t n)
 {
     struct bytes b = {0};
@@ -343,6 +392,9 @@ static const struct shape {
     {"br_table", br_table, 10000, 65520},
     {"a switch in a loop", big_switch, 500, 5000},
     {"blocks of a thousand values", wide_blocks, 20, 100},
+    {"a state machine", state_machine, 500, 5000},
+    {"small functions", small_functions, 1000, 50000},
+    {"sums of bytes", sums_of_bytes, 4000, 500000},
     {"functions", tiny_functions, 2000, 100000},
 };
 

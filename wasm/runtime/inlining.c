@@ -8,12 +8,18 @@ static const struct ir_func *body(void *context, uint32_t func)
     const struct module_func_body *bytes = &in->info->bodies[func - in->info->imported_funcs];
     if (bytes->end - bytes->start > INLINE_BYTES)
         return NULL;
-    typeof(in->kept[0]) *kept = &in->kept[func % INLINE_KEPT];
-    if (kept->known && kept->func == func)
-        return kept->good ? &kept->ir : NULL;
+    if (!in->kept)
+        in->kept = array_new(INLINE_KEPT, sizeof(*in->kept));
     if (!in->decoder)
         in->decoder = body_decoder_new(in->info);
-    if (!in->decoder)
+    if (!in->kept || !in->decoder)
+        return NULL;
+    struct kept_body *kept = &in->kept[func % INLINE_KEPT];
+    if (kept->known && kept->func == func)
+        return kept->good ? &kept->ir : NULL;
+    /* Even a short body can be made to take long: all of them together take no longer than the
+     * module. */
+    if (in->decoded++ > in->info->size / INLINE_BYTES + INLINE_KEPT)
         return NULL;
     if (!kept->known)
         ir_func_init(&kept->ir, &in->info->ir, func);
@@ -41,9 +47,10 @@ void inlining_init(struct inlining *in, const struct module_info *info, struct c
 
 void inlining_free(struct inlining *in)
 {
-    for (unsigned i = 0; i < INLINE_KEPT; i++)
+    for (unsigned i = 0; i < INLINE_KEPT && in->kept; i++)
         if (in->kept[i].known)
             ir_func_free(&in->kept[i].ir);
+    wasm_host_free(in->kept);
     if (in->decoder)
         body_decoder_free(in->decoder);
 }

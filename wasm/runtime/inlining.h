@@ -10,15 +10,17 @@ enum {
     INLINE_KEPT = 8,   /* bodies kept, by number modulo this */
 };
 
+struct kept_body {
+    uint32_t func;
+    bool known, good;
+    struct ir_func ir;
+};
 struct inlining {
     struct opt_inlining asked;
     const struct module_info *info;
-    struct body_decoder *decoder;
-    struct {
-        uint32_t func;
-        bool known, good;
-        struct ir_func ir;
-    } kept[INLINE_KEPT];
+    struct body_decoder *decoder; /* both made when first needed */
+    struct kept_body *kept;
+    uint64_t decoded; /* how many so far */
     /* Where positions go, NULL: what is inlined stands for the call. */
     struct code_buffer *code;
 };
