@@ -136,7 +136,7 @@ uint32_t image_import(struct image *image, uint32_t type)
 bool image_compile(struct image *image, struct ir_func *f)
 {
     char why[200] = "out of memory";
-    if (!f->failed && ir_verify(f, why, sizeof why) &&
+    if (!f->failed && ir_verify(f, why, sizeof why) && ir_analyse(f) &&
         target_compile(image->compiler, f, &image->code,
                        &image->funcs[f->index - image->module.import_count]))
         return true;

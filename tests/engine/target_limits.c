@@ -58,7 +58,8 @@ static double compile(shape make, uint32_t count)
         build_start(&f, &image, func, &param);
         make(&f, count, param);
         clock_t start = clock();
-        bool good = target_compile(image.compiler, &f, &image.code, &image.funcs[0]);
+        bool good =
+            ir_analyse(&f) && target_compile(image.compiler, &f, &image.code, &image.funcs[0]);
         double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
         ir_func_free(&f);
         image_free(&image);

@@ -95,7 +95,8 @@ const char *target_lacks(const struct target_features *features, const struct ir
 struct target_compiler; /* scratch memory kept from function to function */
 struct target_compiler *target_compiler_new(const struct target_features *features);
 void target_compiler_free(struct target_compiler *c);
-/* Appends F's code; F's contents are gone afterwards if it is a huge one. false: out of memory. */
+/* Appends F's code, after ir_analyse(); F's contents are gone afterwards if it is a huge one.
+ * false: out of memory. */
 bool target_compile(struct target_compiler *c, struct ir_func *f, struct code_buffer *out,
                     struct code_func *where);
 /* Thunks of abi.h for one signature; *_offset are places in the buffer. */
