@@ -120,7 +120,7 @@ enum wasm_feature {
 struct wasm_load_options {
     size_t max_module_size;
     uint64_t deadline_ns; /* wasm_host_now() value after which compiling is abandoned; 0: none */
-    const char *passes;   /* optimiser passes to run, for bisecting; NULL: all */
+    const char *passes;   /* optimiser passes to run, for bisecting: "a,b", "all,-c"; NULL: all */
     /* What the code may use: "native" (NULL: what this CPU has), "baseline", or features with
      * commas between them, "avx,popcnt". Code that needs more than this CPU has can be saved, not
      * run. */

@@ -16,7 +16,7 @@ CHAIN = ["inner", "wide", "middle", "outer", "__morestack", "wasm_call"]
 STEPS = 250
 
 
-def gdb(*commands, args=("--invoke", "outer", NEST, "8"), timeout=60):
+def gdb(*commands, args=("--passes", "all,-inline", "--invoke", "outer", NEST, "8"), timeout=60):
     """What gdb says to COMMANDS, given one after another, about `quince exec ARGS`."""
     words = ["gdb", "-batch", "-nx", "-ex", "set breakpoint pending on", "-ex", "set width 0"]
     for command in commands:
@@ -95,7 +95,7 @@ def every_instruction():
 def trap():
     """A fault is Wasm's affair: gdb passes it on when told to."""
     said = gdb("handle SIGSEGV nostop noprint pass", "run",
-               args=("--invoke", "outer", NEST, "0x7fffffff"))
+               args=("--passes", "all,-inline", "--invoke", "outer", NEST, "0x7fffffff"))
     assert "out of bounds memory access" in said and "exited with code 0206" in said, said
 
 

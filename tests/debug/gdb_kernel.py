@@ -19,14 +19,15 @@ WORK = tempfile.mkdtemp(prefix="quince-work-")
 HTTPD = os.path.join(BUILD, "apps", "httpd.img")
 MACHINE = "gdb"
 
-# A timer that goes off again and again, four functions deep.
+# A timer that goes off again and again, four functions deep, each of which loops: so none of them is
+# put in place of its call.
 TICKER = """(module
   (import "quince1" "timer_set" (func $timer_set (param i32 i64) (result i32)))
   (memory (export "memory") 1)
-  (func $again (drop (call $timer_set (i32.const 0) (i64.const 50000000))))
-  (func $inner (param i32) (result i32) (call $again) (i32.load (local.get 0)))
-  (func $middle (param i32) (result i32) (i32.add (call $inner (local.get 0)) (i32.const 1)))
-  (func $tick (param i32) (drop (call $middle (local.get 0))))
+  (func $again (loop (br_if 0 (i32.const 0))) (drop (call $timer_set (i32.const 0) (i64.const 50000000))))
+  (func $inner (param i32) (result i32) (loop (br_if 0 (i32.const 0))) (call $again) (i32.load (local.get 0)))
+  (func $middle (param i32) (result i32) (loop (br_if 0 (i32.const 0))) (i32.add (call $inner (local.get 0)) (i32.const 1)))
+  (func $tick (param i32) (loop (br_if 0 (i32.const 0))) (drop (call $middle (local.get 0))))
   (func (export "_initialize") (call $again))
   (func (export "quince_timer") (param i32) (call $tick (local.get 0))))
 """

@@ -16,15 +16,17 @@ static const struct opt_pass {
     {"address", opt_address}, {"dce", opt_dce},
 };
 
-/* Whether NAME is in the comma-separated LIST. */
-static bool listed(const char *list, const char *name)
+/* Whether NAME is in the comma-separated LIST, behind a minus if it is NOT wanted. */
+static bool listed(const char *list, const char *name, bool not )
 {
     size_t length = strlen(name);
     while (*list) {
         size_t n = 0;
+        bool minus = *list == '-';
+        list += minus;
         while (list[n] && list[n] != ',')
             n++;
-        if (n == length && !memcmp(list, name, n))
+        if (minus == not &&n == length && !memcmp(list, name, n))
             return true;
         list += list[n] ? n + 1 : n;
     }
@@ -40,18 +42,20 @@ static bool run(const struct opt_pass *pass, struct ir_func *f, const struct opt
 
 bool opt_run(struct ir_func *f, const char *names, const struct opt_inlining *inlining)
 {
-    bool all = !names || listed(names, "all"), verify = names && listed(names, "verify");
+    bool all = !names || listed(names, "all", false);
+    bool verify = names && listed(names, "verify", false);
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
-        if (!all && !listed(names, passes[i].name))
+        const char *name = passes[i].name;
+        if (names && (listed(names, name, true) || (!all && !listed(names, name, false))))
             continue;
         if (ir_late(f) || !run(&passes[i], f, inlining))
             return false;
         char why[128];
         if (verify && !ir_verify(f, why, sizeof why)) {
-            wasm_host_log(passes[i].name);
+            wasm_host_log(name);
             wasm_host_log(why);
             return false;
         }
     }
-    return !names || !listed(names, "check-ranges") || opt_check_ranges(f);
+    return !names || !listed(names, "check-ranges", false) || opt_check_ranges(f);
 }

@@ -15,9 +15,10 @@ struct opt_inlining {
 };
 
 /* Runs the passes named in PASSES (comma separated; NULL: all, "": none) in their fixed order.
- * "all" among the names stands for all, "verify" checks the function after each pass,
- * "check-ranges" puts checks of ranges behind all (tests). INLINING NULL: nothing is inlined.
- * false: out of memory. The function is ir_verify()-clean before and after every pass. */
+ * "all" among the names stands for all, one with a minus before it is left out, "verify" checks the
+ * function after each pass, "check-ranges" puts checks of ranges behind all (tests). INLINING NULL:
+ * nothing is inlined. false: out of memory. The function is ir_verify()-clean before and after
+ * every pass. */
 bool opt_run(struct ir_func *f, const char *passes, const struct opt_inlining *inlining);
 
 #endif

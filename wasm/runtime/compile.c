@@ -60,9 +60,6 @@ static bool compile_functions(struct loader *l)
     uint64_t deadline = l->options ? l->options->deadline_ns : 0;
     body_decoder_set_deadline(l->decoder, deadline);
     l->func.deadline = deadline;
-    const struct opt_inlining *inlining = &l->inlining.asked;
-    if (l->options && l->options->debugger)
-        inlining = NULL; /* functions are what they are in the source */
     for (uint32_t i = info->imported_funcs; i < info->func_count; i++) {
         if (ir_late(&l->func))
             return too_late(l);
@@ -73,7 +70,7 @@ static bool compile_functions(struct loader *l)
             error_set(l->err, WASM_ERR_UNSUPPORTED, 0, "%s", lacking);
             return false;
         }
-        if (!opt_run(&l->func, l->options ? l->options->passes : NULL, inlining) ||
+        if (!opt_run(&l->func, l->options ? l->options->passes : NULL, &l->inlining.asked) ||
             !target_compile(l->compiler, &l->func, &l->code, &m->funcs[i - info->imported_funcs]))
             return l->func.late ? too_late(l) : out_of_memory(l);
     }
