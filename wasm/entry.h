@@ -21,7 +21,7 @@ struct wasm_entry_head {
 
 /* What lies there during such a call: how its caller goes on. A trap restores all of it. */
 struct wasm_entry_frame {
-    uintptr_t sp, fp, r12, r13, resume, unused[3];
+    uintptr_t sp, fp, saved[2], resume, unused[3];
 };
 
 /* Made by wasm_entry_prepare(); the fields are not for others. Used by one thread at a time, as its
@@ -30,7 +30,7 @@ struct wasm_entry {
     struct wasm_thread *thread;
     struct wasm_entry_head *instance;
     uintptr_t code;
-    uint32_t mxcsr;
+    uint32_t float_control; /* the default, as the processor takes it */
     uint32_t param_count;
     uint64_t masks[WASM_ENTRY_PARAMS]; /* of the bits that a parameter has */
     struct wasm_func *func;
@@ -51,28 +51,7 @@ enum wasm_trap wasm_entry_slow(struct wasm_entry *entry, uint64_t a, uint64_t b,
 enum wasm_trap wasm_entry_finish(struct wasm_entry *entry, bool trapped, uint64_t value,
                                  uint64_t *result);
 
-#if defined(__x86_64__)
-
-/* Onto the instance's stack and into the function, by the engine's calling convention (abi.h). It
- * keeps rbx, rbp, r12, r13 and r15. After a trap it comes back with r15 = 0 and the trap in rax. */
-#define WASM_ENTRY_SWITCH                                                                          \
-    "ldmxcsr %[mxcsr]\n\t"                                                                         \
-    "movq %%rsp, %%rbx\n\t"                                                                        \
-    "movq %%rsp, (%[stack])\n\t"                                                                   \
-    "movq %%rbp, 8(%[stack])\n\t"                                                                  \
-    "movq %%r12, 16(%[stack])\n\t"                                                                 \
-    "movq %%r13, 24(%[stack])\n\t"                                                                 \
-    "leaq 1f(%%rip), %%r14\n\t"                                                                    \
-    "movq %%r14, 32(%[stack])\n\t"                                                                 \
-    "movq %[stack], %%rsp\n\t"                                                                     \
-    "movq (%%r15), %%r14\n\t"                                                                      \
-    "callq *%[code]\n"                                                                             \
-    "1:\n\t"                                                                                       \
-    "movq %%rbx, %%rsp"
-#define WASM_ENTRY_CLOBBERS                                                                        \
-    "rdi", "r10", "r11", "rbx", "r14", "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",     \
-        "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",       \
-        "xmm15"
+#include "target/entry_inline.h"
 
 /* COUNT, a constant, of the arguments are passed. */
 static inline __attribute__((always_inline)) enum wasm_trap
@@ -82,7 +61,7 @@ wasm_entry_call(struct wasm_entry *entry, unsigned count, uint64_t a, uint64_t b
     struct wasm_thread *thread = entry->thread;
     if (__builtin_expect(thread->running != 0, 0))
         return wasm_entry_slow(entry, a, b, c, d, e, result);
-    register struct wasm_entry_head *instance __asm__("r15") = entry->instance;
+    struct wasm_entry_head *instance = entry->instance;
     /* From here on a tick sees the call; it may come between any two instructions. */
     *(volatile uintptr_t *)&thread->running = (uintptr_t)instance;
     __asm__ volatile("" : : : "memory");
@@ -90,45 +69,15 @@ wasm_entry_call(struct wasm_entry *entry, unsigned count, uint64_t a, uint64_t b
         *(volatile uintptr_t *)&thread->running = 0;
         return wasm_entry_slow(entry, a, b, c, d, e, result);
     }
-    uint64_t rax = instance->entry_stack, rsi, rdx, rcx;
-    register uint64_t r8 __asm__("r8");
-    register uint64_t r9 __asm__("r9");
-    /* What is not passed may be anything: not an instruction. */
-    __asm__ volatile("" : "=S"(rsi), "=d"(rdx), "=c"(rcx), "=r"(r8), "=r"(r9));
-    if (count > 0)
-        rsi = a & entry->masks[0];
-    if (count > 1)
-        rdx = b & entry->masks[1];
-    if (count > 2)
-        rcx = c & entry->masks[2];
-    if (count > 3)
-        r8 = d & entry->masks[3];
-    if (count > 4)
-        r9 = e & entry->masks[4];
-    __asm__ volatile(WASM_ENTRY_SWITCH
-                     : [stack] "+a"(rax), "+S"(rsi), "+d"(rdx), "+c"(rcx), "+r"(r8), "+r"(r9),
-                       "+r"(instance)
-                     : [mxcsr] "m"(entry->mxcsr), [code] "m"(entry->code)
-                     : WASM_ENTRY_CLOBBERS);
+    uint64_t value;
+    instance = wasm_entry_switch(entry, instance, count, a, b, c, d, e, &value);
     /* The call trapped, or it was ticked, or something was freed in it. */
     if (__builtin_expect(thread->running != (uintptr_t)instance, 0))
-        return wasm_entry_finish(entry, !instance, rax, result);
+        return wasm_entry_finish(entry, !instance, value, result);
     *(volatile uintptr_t *)&thread->running = 0;
-    *result = rax;
+    *result = value;
     return WASM_TRAP_NONE;
 }
-#undef WASM_ENTRY_SWITCH
-#undef WASM_ENTRY_CLOBBERS
-
-#else
-static inline enum wasm_trap wasm_entry_call(struct wasm_entry *entry, unsigned count, uint64_t a,
-                                             uint64_t b, uint64_t c, uint64_t d, uint64_t e,
-                                             uint64_t *result)
-{
-    (void)count;
-    return wasm_entry_slow(entry, a, b, c, d, e, result);
-}
-#endif
 
 /* Calls ENTRY with as many arguments as its function has parameters. *result is written when the
  * answer is WASM_TRAP_NONE; of an i32 the low half counts, without a result nothing does. Otherwise

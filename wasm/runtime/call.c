@@ -220,7 +220,7 @@ bool wasm_entry_prepare(struct wasm_entry *entry, struct wasm_func *func, const 
     if (!func || !func->owner)
         return false;
     const struct wasm_functype has = wasm_func_type(func);
-    *entry = (struct wasm_entry){.mxcsr = 0x1f80, .func = func};
+    *entry = (struct wasm_entry){.float_control = target_float_control, .func = func};
     uint32_t results = 0;
     uint64_t mask;
     for (uint8_t next; (next = entry_type(&type, &mask)); entry->param_count++) {

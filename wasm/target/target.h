@@ -129,5 +129,6 @@ _Noreturn void target_resume(uintptr_t pc, uintptr_t sp, struct wasm_instance *i
                              uint8_t *memory0);
 /* The way out of the exit stub, for exec->leave, to a call that wasm/entry.h made. Not for C. */
 void target_leave_entry(void);
+extern const uint32_t target_float_control; /* the default one */
 
 #endif

@@ -135,6 +135,6 @@ void code_unwind_add(struct code_buffer *code, uint32_t offset, unsigned base, u
 unsigned code_saved(unsigned reg);
 
 /* Where an entry thunk saves rbp, below its own return address. */
-enum { X86_ENTRY_FP = 16 };
+enum { X86_ENTRY_FP = 16, X86_DEFAULT_MXCSR = 0x1f80 };
 
 #endif

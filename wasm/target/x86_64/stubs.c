@@ -68,3 +68,4 @@ const uintptr_t target_helper_stubs[WASM_HELPER_COUNT] = {
 };
 
 const uint32_t target_entry_fp = X86_ENTRY_FP;
+const uint32_t target_float_control = X86_DEFAULT_MXCSR;

@@ -25,7 +25,7 @@ static void trap(struct code_buffer *out, unsigned kind)
 
 /* In ascending order of their DWARF numbers, as struct code_unwind has them. */
 static const uint8_t entry_saves[] = {RBX, RBP, R12, R13, R14, R15};
-enum { ENTRY_LOCALS = 24, MXCSR = 8, DEFAULT_MXCSR = 0x1f80 };
+enum { ENTRY_LOCALS = 24, MXCSR = 8 };
 _Static_assert(X86_ENTRY_FP == 16, "rbp is saved below rbx");
 
 /* For debuggers: from here on the first N of SAVES are pushed, and BELOW bytes below them. */
@@ -100,7 +100,7 @@ static bool entry_thunk(const struct ir_signature *s, struct code_buffer *out, u
     /* Reading MXCSR to restore it would cost more than the rest of a crossing. */
     struct x86_mem m = at(RSP, MXCSR);
     x86_rm(out, X86(0, 0, c7), 0, &m);
-    x86_u32(out, DEFAULT_MXCSR);
+    x86_u32(out, X86_DEFAULT_MXCSR);
     x86_rm(out, X86(0, 1, ae), 2, &m); /* ldmxcsr */
     x86_mov(out, 8, RBX, RSI);
     x86_mov(out, 8, R13, RCX);
