@@ -72,6 +72,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(reach);
     FREE(set);
     FREE(moves);
+    FREE(loop_edges);
     FREE(merged);
     FREE(at_start);
     FREE(at_end);
@@ -140,6 +141,7 @@ static void after_emission(struct target_compiler *c)
     vec_drop(c->vregs);
     vec_drop(c->intervals);
     vec_drop(c->moves);
+    vec_drop(c->loop_edges);
     vec_drop(c->block_of);
     vec_drop(c->labels);
     vec_drop(c->forward);

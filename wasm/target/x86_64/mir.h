@@ -253,6 +253,13 @@ struct gap_move {
 };
 enum { GAP_EDGE_IN, GAP_STORE, GAP_SPLIT, GAP_EDGE_OUT };
 
+/* The way back to a loop's start, in a block of its own (loop_edges.c). */
+struct loop_edge {
+    uint32_t from;            /* the block that branches there */
+    uint32_t needed, written; /* registers, by bit: where else it leads; by the edge's moves */
+    bool fixed;               /* some of its moves must stay */
+};
+
 #define VEC(type)                                                                                  \
     struct {                                                                                       \
         type *data;                                                                                \
@@ -316,6 +323,7 @@ struct target_compiler {
     VEC(uint32_t) reach; /* of blocks: up to where */
     VEC(uint8_t) set;    /* of blocks, a byte each, 0 between uses */
     VEC(struct gap_move) moves, merged;
+    VEC(struct loop_edge) loop_edges;
     VEC(uint8_t) at_start, at_end; /* of blocks: register of who is looked at; 0 memory */
     VEC(uint32_t) block_of;        /* of instructions (position / 2): block, for split positions */
     uint32_t used_regs;            /* bit per register number */
@@ -375,6 +383,7 @@ bool select_function(struct target_compiler *c);
 bool live_build(struct target_compiler *c);
 bool regalloc_run(struct target_compiler *c);
 bool resolve_run(struct target_compiler *c);
+bool loop_edges(struct target_compiler *c); /* its last part: false, out of memory */
 /* The register of R at POS, 0 memory. Positions must not go down after a reset. */
 void walk_reset(struct target_compiler *c);
 unsigned place_at(struct target_compiler *c, mreg r, uint32_t pos);

@@ -288,5 +288,5 @@ bool resolve_run(struct target_compiler *c)
     phi_moves(c);
     choose_stores(c);
     assign_slots(c);
-    return !c->failed && sort_moves(c);
+    return !c->failed && loop_edges(c) && sort_moves(c);
 }

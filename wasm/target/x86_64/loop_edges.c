@@ -1,0 +1,118 @@
+/* Moves of loop edges. Where a loop ends with a branch, what its next round wants in other
+ * registers is moved on an edge of its own, which costs a jump more every round. Moves between
+ * registers leave the flags alone, so they can be made before the branch instead, if where else it
+ * leads nobody needs what they overwrite: the edge is empty then, and the branch leads straight to
+ * the loop's start. */
+#include "target/x86_64/mir.h"
+
+#include <string.h>
+
+/* How many exits are looked at for each interval, on average, before all is left as it is. */
+#define EXITS_PER_INTERVAL 16u
+
+static bool is_loop_edge(const struct target_compiler *c, uint32_t b)
+{
+    const struct mblock *block = &c->blocks.data[b];
+    const uint32_t *first = c->pred_first.data;
+    if (block->cold || block->end - block->first != 1 || c->ins.data[block->first].op != M_JMP ||
+        c->targets.data[block->succs] > b || first[b + 1] - first[b] != 1)
+        return false;
+    const struct mblock *from = &c->blocks.data[c->preds.data[first[b]]];
+    return from->succ_count == 2 && c->ins.data[from->end - 1].op == M_JCC;
+}
+
+static void find_edges(struct target_compiler *c, uint32_t *edge_of, uint32_t *exit_of)
+{
+    const uint32_t *first = c->pred_first.data;
+    c->loop_edges.count = 0;
+    for (uint32_t b = 0; b < c->blocks.count; b++) {
+        if (!is_loop_edge(c, b))
+            continue;
+        struct loop_edge edge = {.from = c->preds.data[first[b]]};
+        const uint32_t *succs = &c->targets.data[c->blocks.data[edge.from].succs];
+        uint32_t exit = succs[0] == b ? succs[1] : succs[0];
+        if (first[exit + 1] - first[exit] != 1 || is_loop_edge(c, exit) ||
+            !vec_push(c, c->loop_edges, edge))
+            continue;
+        edge_of[b] = exit_of[exit] = c->loop_edges.count;
+    }
+}
+
+static uint32_t bit(unsigned reg)
+{
+    return 1u << (reg & 31);
+}
+
+static uint32_t block_of(const struct target_compiler *c, const struct gap_move *move)
+{
+    return c->block_of.data[(move->key >> 2) / 2];
+}
+
+/* What the moves there are overwrite on the edges and read at the exits. */
+static void look_at_moves(struct target_compiler *c, const uint32_t *edge_of,
+                          const uint32_t *exit_of)
+{
+    for (uint32_t k = 0; k < c->moves.count; k++) {
+        const struct gap_move *move = &c->moves.data[k];
+        uint32_t b = block_of(c, move);
+        if (edge_of[b]) {
+            struct loop_edge *edge = &c->loop_edges.data[edge_of[b] - 1];
+            edge->written |= bit(move->to);
+            edge->fixed |= (move->key & 3) != GAP_EDGE_OUT || !move->from || !move->to ||
+                           vreg_at(c, move->vreg)->constant;
+        }
+        if (exit_of[b] && move->key >> 2 == c->starts.data[b] && move->from)
+            c->loop_edges.data[exit_of[b] - 1].needed |= bit(move->from);
+    }
+}
+
+/* What lives at the exits. false: it would take too long to tell. */
+static bool look_at_exits(struct target_compiler *c, const uint32_t *exit_of, uint32_t *next_exit)
+{
+    uint32_t n = c->blocks.count;
+    uint64_t steps = 0, most = (uint64_t)EXITS_PER_INTERVAL * (c->intervals.count + n);
+    next_exit[n] = n;
+    for (uint32_t b = n; b-- > 0;)
+        next_exit[b] = exit_of[b] ? b : next_exit[b + 1];
+    for (uint32_t i = 1; i < c->intervals.count; i++) {
+        const struct interval *it = &c->intervals.data[i];
+        if (!it->reg || it->start / 2 >= c->ins.count)
+            continue;
+        uint32_t b = c->block_of.data[it->start / 2];
+        if (c->starts.data[b] < it->start)
+            b++;
+        for (b = next_exit[b]; b < n && c->starts.data[b] < it->end; b = next_exit[b + 1]) {
+            c->loop_edges.data[exit_of[b] - 1].needed |= bit(it->reg);
+            if (++steps > most)
+                return false;
+        }
+    }
+    return true;
+}
+
+bool loop_edges(struct target_compiler *c)
+{
+    uint32_t n = c->blocks.count;
+    if (!vec_reserve(c, c->work, 3 * (uint64_t)n + 1))
+        return false;
+    uint32_t *edge_of = c->work.data, *exit_of = edge_of + n, *next_exit = exit_of + n;
+    memset(edge_of, 0, 2 * (size_t)n * sizeof *edge_of);
+    find_edges(c, edge_of, exit_of);
+    if (c->failed || !c->loop_edges.count)
+        return !c->failed;
+    look_at_moves(c, edge_of, exit_of);
+    if (!look_at_exits(c, exit_of, next_exit))
+        return true;
+    for (uint32_t k = 0; k < c->moves.count; k++) {
+        struct gap_move *move = &c->moves.data[k];
+        uint32_t number = edge_of[block_of(c, move)];
+        if (!number)
+            continue;
+        const struct loop_edge *edge = &c->loop_edges.data[number - 1];
+        if (edge->fixed || edge->written & edge->needed)
+            continue;
+        uint64_t branch = 2 * ((uint64_t)c->blocks.data[edge->from].end - 1);
+        move->key = branch << 2 | GAP_EDGE_OUT;
+    }
+    return true;
+}
