@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 
-from harness import BUILD, ROOT, WORK, Skip, interleave
+from harness import BUILD, ROOT, WORK, Skip, interleave, wasmtime_python
 
 sys.path.insert(0, os.path.join(ROOT, "bench", "wasm"))
 import resize  # noqa: E402
@@ -21,7 +21,7 @@ CONTENDERS = {
     "Quince": [os.path.join(BUILD, "bench", "compile-quince")],
     "V8 TurboFan": V8 + ["--no-liftoff", os.path.join(SCRIPTS, "compile_v8.mjs")],
     "V8 Liftoff": V8 + ["--liftoff", os.path.join(SCRIPTS, "compile_v8.mjs")],
-    "Wasmtime": [sys.executable, os.path.join(SCRIPTS, "compile_wasmtime.py")],
+    "Wasmtime": [None, os.path.join(SCRIPTS, "compile_wasmtime.py")],  # by the Python that has it
 }
 # TurboFan takes ten seconds for the largest: a few rounds of that will do.
 MEGABYTES_OF_PEERS = 40
@@ -64,6 +64,7 @@ def contenders(results, file):
     able = {}
     for name, line in CONTENDERS.items():
         try:
+            line = [part or wasmtime_python() for part in line]
             compile_once(line, file)
             able[name] = line
         except Skip as why:

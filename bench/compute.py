@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 
-from harness import BUILD, ROOT, WORK, Skip, progress
+from harness import BUILD, ROOT, WORK, Skip, progress, wasmtime_python
 
 sys.path.insert(0, os.path.join(ROOT, "bench", "wasm"))
 from programs import PROGRAMS  # noqa: E402
@@ -77,12 +77,7 @@ def v8(name, _variant, wasm):
 
 
 def wasmtime(name, _variant, wasm):
-    python = os.path.join(WORK, "venv", "bin", "python")
-    if not os.path.exists(python):
-        progress("installing the Python package wasmtime")
-        call(sys.executable, "-m", "venv", os.path.join(WORK, "venv"))
-        call(python, "-m", "pip", "install", "-q", "wasmtime")
-    return [python, os.path.join(SOURCE, "wasmtime_run.py"), wasm, "run", str(PROGRAMS[name][1]),
+    return [wasmtime_python(), os.path.join(SOURCE, "wasmtime_run.py"), wasm, "run", str(PROGRAMS[name][1]),
             str(REPEAT)]
 
 

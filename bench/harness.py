@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import statistics
+import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -12,6 +14,20 @@ WORK = os.path.join(BUILD, "bench")
 
 class Skip(Exception):
     """A peer or tool that is not to be had here; the message names it."""
+
+
+def wasmtime_python():
+    """The Python that has Wasmtime's package, which is fetched into a folder of its own; once."""
+    python = os.path.join(WORK, "venv", "bin", "python")
+    if not os.path.exists(python):
+        progress("installing the Python package wasmtime")
+        for line in ([sys.executable, "-m", "venv", os.path.join(WORK, "venv")],
+                     [python, "-m", "pip", "install", "-q", "wasmtime"]):
+            done = subprocess.run(line, capture_output=True, text=True, check=False)
+            if done.returncode:
+                shutil.rmtree(os.path.join(WORK, "venv"), ignore_errors=True)
+                raise Skip(f"{' '.join(line[1:3])}: {(done.stderr or done.stdout).strip()[-200:]}")
+    return python
 
 
 class Results:

@@ -17,7 +17,6 @@ def status(name):
 
 config = wasmtime.Config()
 config.cranelift_opt_level = "speed"
-config.cache = False
 engine = wasmtime.Engine(config)
 before = status("VmRSS")
 with open(sys.argv[1], "rb") as f:
