@@ -197,6 +197,8 @@ uint32_t tail_call_bytes(struct target_compiler *c, const struct ir_ins *ins)
 void select_params(struct target_compiler *c)
 {
     struct ir_func *f = c->f;
+    uint32_t first = c->ins.count;
+    bool incoming = false;
     for (ir_ref r = f->blocks[0].first; r; r = f->ins[r].next) {
         if (f->ins[r].op != IR_PARAM || !c->values.data[r])
             continue;
@@ -206,12 +208,14 @@ void select_params(struct target_compiler *c)
             where = abi_param(&walk, f->signature->params[i]);
         mreg to = c->values.data[r];
         if (where >= ARG_STACK) {
-            vreg_at(c, to)->incoming = true;
+            incoming = vreg_at(c, to)->incoming = true;
             vreg_at(c, to)->slot = (int32_t)(where - ARG_STACK);
         } else {
             put_move(c, type_size(f->ins[r].type), to, where);
         }
     }
+    if (incoming && c->ins.count == first) /* room to load what the first instruction uses */
+        put(c, M_NOP);
 }
 
 static void select_return(struct target_compiler *c, const struct ir_ins *ins)
