@@ -11,8 +11,10 @@
 #include <string.h>
 
 enum {
-    TINY = 10,        /* instructions that always go */
-    SMALL = 40,       /* … that go in loops and recursions */
+    TINY = 10,       /* instructions that always go */
+    SMALL = 40,      /* … that go in loops and recursions */
+    TINY_BYTES = 28, /* of a body: longer ones are not worth decoding for that */
+    SMALL_BYTES = 64,
     BLOCKS_MAX = 16,  /* of a body */
     PREDS_MAX = 64,   /* of what follows the call's block */
     GROWTH_FREE = 64, /* instructions a function may grow by beyond half */
@@ -276,7 +278,10 @@ bool opt_inline(struct ir_func *f, const struct opt_inlining *inlining)
         good = find_calls(&in, from);
         /* From the last one, so that the rest of a block moves on once only. */
         for (uint32_t i = in.call_count; i-- > 0 && good;) {
-            const struct ir_func *body = inlining->body(inlining->context, f->ins[in.calls[i]].aux);
+            const struct ir_ins *call = &f->ins[in.calls[i]];
+            bool often = call->aux == f->index || f->blocks[call->block].loop_depth;
+            const struct ir_func *body =
+                inlining->body(inlining->context, call->aux, often ? SMALL_BYTES : TINY_BYTES);
             uint32_t size = body ? body_size(body) : 0;
             if (!body || !worthwhile(&in, in.calls[i], size, round))
                 continue;

@@ -6,9 +6,9 @@
 
 /* What the inliner asks of whoever has all functions. */
 struct opt_inlining {
-    /* SSA of own function FUNC as it was decoded, if that is a small one, else NULL. Valid until
-     * the next question. */
-    const struct ir_func *(*body)(void *context, uint32_t func);
+    /* SSA of own function FUNC as it was decoded, if its body has at most SIZE bytes, else NULL.
+     * Valid until the next question. */
+    const struct ir_func *(*body)(void *context, uint32_t func, uint32_t size);
     /* A pos that stands for POS in a body that was put in place of the call at pos CALL. */
     uint32_t (*position)(void *context, uint32_t pos, uint32_t call);
     void *context;

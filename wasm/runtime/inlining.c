@@ -2,11 +2,11 @@
  * is not valid is said to be none here: its own turn to be compiled comes. */
 #include "runtime/inlining.h"
 
-static const struct ir_func *body(void *context, uint32_t func)
+static const struct ir_func *body(void *context, uint32_t func, uint32_t size)
 {
     struct inlining *in = context;
     const struct module_func_body *bytes = &in->info->bodies[func - in->info->imported_funcs];
-    if (bytes->end - bytes->start > INLINE_BYTES)
+    if (bytes->end - bytes->start > size)
         return NULL;
     if (!in->kept)
         in->kept = array_new(INLINE_KEPT, sizeof(*in->kept));
@@ -19,7 +19,7 @@ static const struct ir_func *body(void *context, uint32_t func)
         return kept->good ? &kept->ir : NULL;
     /* Even a short body can be made to take long: all of them together take no longer than the
      * module. */
-    if (in->decoded++ > in->info->size / INLINE_BYTES + INLINE_KEPT)
+    if (in->decoded++ > in->info->size / DECODED_PER + INLINE_KEPT)
         return NULL;
     if (!kept->known)
         ir_func_init(&kept->ir, &in->info->ir, func);

@@ -6,8 +6,8 @@
 #include "runtime/module.h"
 
 enum {
-    INLINE_BYTES = 64, /* a larger body is not small */
-    INLINE_KEPT = 8,   /* bodies kept, by number modulo this */
+    DECODED_PER = 64, /* bytes of a module for each body that is decoded for inlining */
+    INLINE_KEPT = 8,  /* bodies kept, by number modulo this */
 };
 
 struct kept_body {
