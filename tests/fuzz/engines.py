@@ -60,7 +60,15 @@ class Engine:
         state, spent = self.activity()
         if state in "RT" and spent - before < SECONDS / 3:
             return f"{STARVED}: {spent - before:.1f} of {SECONDS} s"
-        return f"no answer in state {state} after {spent - before:.1f} s of CPU"
+        place = []
+        for name in ("wchan", "syscall"):  # where in the kernel, and in which call with which arguments
+            try:
+                with open(f"/proc/{self.process.pid}/{name}", encoding="ascii", errors="replace") as f:
+                    place.append(f"{name} {f.read().strip()}")
+            except OSError as why:
+                place.append(f"{name}: {why.strerror}")
+        return (f"no answer in state {state} after {spent - before:.1f} s of CPU, {', '.join(place)}; "
+                f"{len(self.pending)} bytes came")
 
     def ask(self, request):
         if not self.process:
