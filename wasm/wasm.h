@@ -61,7 +61,8 @@ enum wasm_error_kind {
     WASM_ERR_TRAP,    /* instantiation trapped: segments out of bounds, or the start function */
     WASM_ERR_TIMEOUT, /* compiling took longer than the deadline */
     WASM_ERR_VERSION, /* compiled by another version of the compiler, or for another machine */
-    WASM_ERR_FEATURE, /* needs a CPU feature that is missing or unknown; message names it */
+    WASM_ERR_FEATURE, /* a CPU feature is missing; it or an optimiser pass is unknown; message names
+                         it */
 };
 
 struct wasm_error {

@@ -2,6 +2,13 @@
 calls led to where the functions are now, or to an import of the same type. Data, tables' elements
 and custom sections are left out: it is the code that is to have the size."""
 
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests"))
+
+from wasm_binary import HEADER, section, sized, u  # noqa: E402
+
 
 class Reader:
     def __init__(self, data):
@@ -29,25 +36,12 @@ class Reader:
         return self.data[self.at - count:self.at]
 
 
-def leb(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def sections(data):
     r = Reader(data)
-    assert r.take(8) == b"\0asm\1\0\0\0"
+    assert r.take(8) == HEADER
     while r.at < len(data):
         number = r.byte()
         yield number, r.take(r.u32())
-
-
-def section(number, content):
-    return bytes([number]) + leb(len(content)) + content
 
 
 def strip(data):
@@ -147,23 +141,23 @@ class Source:
         for pieces, targets in linked:
             body = bytearray(pieces[0])
             for (own, imported), piece in zip(targets, pieces[1:]):
-                body += leb(imported if own is None else len(imports) + own) + piece
-            code.append(leb(len(body)) + bytes(body))
-        names = b"".join(b"\3env" + leb(len(str(n))) + str(n).encode() + b"\0" + leb(kind)
+                body += u(imported if own is None else len(imports) + own) + piece
+            code.append(sized(bytes(body)))
+        names = b"".join(b"\3env" + sized(str(n).encode()) + b"\0" + u(kind)
                          for n, kind in enumerate(imports))
-        types = b"".join(leb(self.types[i]) for _, i in chosen)
-        out = b"\0asm\1\0\0\0" + section(1, self.parts[1]) + section(2, leb(len(imports)) + names)
-        out += section(3, leb(len(chosen)) + types)
+        types = b"".join(u(self.types[i]) for _, i in chosen)
+        out = HEADER + section(1, self.parts[1]) + section(2, u(len(imports)) + names)
+        out += section(3, u(len(chosen)) + types)
         for number in (4, 5, 6):
             if number in self.parts:
                 out += section(number, self.parts[number])
         if 12 in self.parts:
             out += section(12, self.parts[12])
-        out += section(10, leb(len(code)) + b"".join(code))
+        out += section(10, u(len(code)) + b"".join(code))
         if 11 in self.parts:  # memory.init may name them: as many, all empty and passive
             out += section(11, self.no_data())
         return out
 
     def no_data(self):
         count = Reader(self.parts[11]).u32()
-        return leb(count) + b"\1\0" * count
+        return u(count) + b"\1\0" * count

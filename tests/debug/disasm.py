@@ -81,6 +81,8 @@ def positions():
 
 
 def passes():
+    for wrong in ("nope", "all,-nope", "fold,nope,gvn"):
+        expect(run("disasm", "--passes", wrong, NEST), 1, err="unknown optimiser pass 'nope'")
     with_all, without = listing(NEST), listing(NEST, "--passes", "")
     for a, b in zip(with_all, without):
         assert a["decoded"] == b["decoded"] == b["optimised"], a["name"]

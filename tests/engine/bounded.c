@@ -290,16 +290,22 @@ static struct bytes br_table(uint32_t n)
     return module(&b, 0, 1);
 }
 
+/* A loop that leaves the first of N blocks by LOCAL. */
+static void switch_in_loop(struct bytes *b, uint32_t n, uint8_t local)
+{
+    PUT(b, LOOP, EMPTY);
+    for (uint32_t i = 0; i < n; i++)
+        PUT(b, BLOCK, EMPTY);
+    PUT(b, GET, local, BR_TABLE);
+    leb(b, n - 1);
+    for (uint32_t i = 0; i < n; i++)
+        leb(b, i);
+}
+
 static struct bytes big_switch(uint32_t n)
 {
     struct bytes b = {0};
-    PUT(&b, LOOP, EMPTY);
-    for (uint32_t i = 0; i < n; i++)
-        PUT(&b, BLOCK, EMPTY);
-    PUT(&b, GET, 0, BR_TABLE);
-    leb(&b, n - 1);
-    for (uint32_t i = 0; i < n; i++)
-        leb(&b, i);
+    switch_in_loop(&b, n, 0);
     for (uint32_t i = 0; i < n; i++) {
         PUT(&b, END);
         add_locals(&b, i % 20 + 1, i % 17);
@@ -314,13 +320,7 @@ static struct bytes big_switch(uint32_t n)
 static struct bytes state_machine(uint32_t n)
 {
     struct bytes b = {0};
-    PUT(&b, LOOP, EMPTY);
-    for (uint32_t i = 0; i < n; i++)
-        PUT(&b, BLOCK, EMPTY);
-    PUT(&b, GET, 1, BR_TABLE);
-    leb(&b, n - 1);
-    for (uint32_t i = 0; i < n; i++)
-        leb(&b, i);
+    switch_in_loop(&b, n, 1);
     for (uint32_t i = 0; i < n; i++) {
         PUT(&b, END);
         add_locals(&b, i % 18 + 2, i % 17);

@@ -16,8 +16,8 @@ static const struct opt_pass {
     {"address", opt_address}, {"dce", opt_dce},
 };
 
-/* Whether NAME is in the comma-separated LIST, behind a minus if it is NOT wanted. */
-static bool listed(const char *list, const char *name, bool not )
+/* Whether NAME is in the comma-separated LIST, behind a minus if NEGATED. */
+static bool listed(const char *list, const char *name, bool negated)
 {
     size_t length = strlen(name);
     while (*list) {
@@ -26,11 +26,35 @@ static bool listed(const char *list, const char *name, bool not )
         list += minus;
         while (list[n] && list[n] != ',')
             n++;
-        if (minus == not &&n == length && !memcmp(list, name, n))
+        if (minus == negated && n == length && !memcmp(list, name, n))
             return true;
         list += list[n] ? n + 1 : n;
     }
     return false;
+}
+
+static bool known(const char *word, size_t length)
+{
+    static const char *const others[] = {"all", "verify", "check-ranges"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strlen(others[i]) == length && !memcmp(others[i], word, length))
+            return true;
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
+        if (strlen(passes[i].name) == length && !memcmp(passes[i].name, word, length))
+            return true;
+    return !length;
+}
+
+const char *opt_unknown(const char *names)
+{
+    while (names && *names) {
+        const char *word = names + (*names == '-');
+        size_t length = strcspn(word, ",");
+        if (!known(word, length))
+            return word;
+        names = word + length + (word[length] == ',');
+    }
+    return NULL;
 }
 
 static bool run(const struct opt_pass *pass, struct ir_func *f, const struct opt_inlining *inlining)

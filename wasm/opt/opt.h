@@ -14,6 +14,8 @@ struct opt_inlining {
     void *context;
 };
 
+/* Where the first word stands in PASSES that opt_run() does not know; NULL: it knows them all. */
+const char *opt_unknown(const char *passes);
 /* Runs the passes named in PASSES (comma separated; NULL: all, "": none) in their fixed order.
  * "all" among the names stands for all, one with a minus before it is left out, "verify" checks the
  * function after each pass, "check-ranges" puts checks of ranges behind all (tests). INLINING NULL:

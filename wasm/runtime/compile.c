@@ -42,12 +42,22 @@ static bool choose_features(struct loader *l, struct target_features *features)
     return true;
 }
 
+static bool check_passes(struct loader *l)
+{
+    const char *wrong = opt_unknown(l->options ? l->options->passes : NULL);
+    if (wrong)
+        error_set(l->err, WASM_ERR_FEATURE, 0,
+                  "unknown optimiser pass '%.*s'; docs/compiler.md lists them",
+                  (int)strcspn(wrong, ","), wrong);
+    return !wrong;
+}
+
 static bool compile_functions(struct loader *l)
 {
     struct wasm_module *m = l->module;
     const struct module_info *info = &m->info;
     struct target_features features;
-    if (!choose_features(l, &features))
+    if (!choose_features(l, &features) || !check_passes(l))
         return false;
     m->funcs = array_new(info->func_count - info->imported_funcs, sizeof(*m->funcs));
     l->decoder = body_decoder_new(info);
