@@ -83,21 +83,26 @@ static bool charge(uintptr_t *running, uint64_t *charged, uint64_t ns, uint32_t 
     return is_spent(instance, *charged);
 }
 
+/* From one tick to the next, while THREAD is as it is. */
+static uint64_t interval(const struct wasm_thread *thread)
+{
+    uint64_t slice = slice_of(thread->frequency);
+    return thread->spent && slice > RETRY_NS ? RETRY_NS : slice;
+}
+
 uint64_t wasm_handle_tick(struct wasm_thread *thread, struct wasm_context *ctx)
 {
     uint32_t needed = 0;
     bool spent = false;
     if (thread->running && thread->frequency) {
-        uint64_t ns = slice_of(thread->frequency);
+        uint64_t ns = interval(thread);
         spent = charge(&thread->running, &thread->charged, ns, &needed);
         for (struct wasm_outer_call *call = thread->outer; call; call = call->outer)
             spent |= charge(&call->running, &call->charged, ns, &needed);
     }
     thread->frequency = needed;
     thread->spent = spent && !trap_timeout(running_instance(thread->running), ctx);
-    if (!needed)
-        return 0;
-    return spent && slice_of(needed) > RETRY_NS ? RETRY_NS : slice_of(needed);
+    return needed ? interval(thread) : 0;
 }
 
 static bool is_of(uintptr_t running, const struct wasm_store *store)
