@@ -70,7 +70,9 @@ void target_compiler_free(struct target_compiler *c)
     FREE(preds);
     FREE(pred_first);
     FREE(reach);
-    FREE(set);
+    FREE(live);
+    FREE(sets);
+    FREE(range_nodes);
     FREE(moves);
     FREE(loop_edges);
     FREE(merged);
@@ -111,6 +113,9 @@ static void after_selection(struct target_compiler *c)
 static void after_liveness(struct target_compiler *c)
 {
     vec_drop(c->use_nodes);
+    vec_drop(c->range_nodes);
+    vec_drop(c->live);
+    vec_drop(c->sets);
 }
 
 static void after_allocation(struct target_compiler *c)

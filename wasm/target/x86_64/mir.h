@@ -197,6 +197,7 @@ struct vreg {
     bool incoming : 1;   /* lives in an incoming stack slot from the start: at SLOT */
     bool in_memory : 1;  /* some of the time */
     bool store_each : 1; /* stored where it goes to memory, not at its definition */
+    bool leaves : 1;     /* used in other blocks than that of its definition */
     uint8_t size;        /* bytes to move and to spill: 4, 8, 16 */
     uint8_t last_reg;    /* that its latest part in a register had */
     uint8_t group_reg;   /* of a phi group leader: register its members should share */
@@ -232,6 +233,15 @@ struct use {
 struct use_node {
     struct use use;
     uint32_t next; /* of the same register, 0: none */
+};
+struct range_node {
+    struct range range;
+    uint32_t next;
+};
+/* Of up to 64 registers, which live at a block's start and at its end, which are defined in it, and
+ * of which those before it have not been told yet. */
+struct live_block {
+    uint64_t in, out, defs, pending;
 };
 /* A part of a virtual register's life in one place. */
 struct interval {
@@ -312,6 +322,9 @@ struct target_compiler {
     VEC(struct use_node) use_nodes; /* as they are found; [0] is none */
     VEC(struct use) uses;           /* those of each register side by side */
     VEC(uint32_t) starts;           /* of blocks, and one more: first position */
+    VEC(struct live_block) live;
+    VEC(uint64_t) sets; /* of blocks, 0 between uses */
+    VEC(struct range_node) range_nodes; /* as they are found; [0] is none */
     VEC(struct range) ranges;
     VEC(struct interval) intervals;
     VEC(struct range) fixed[REG_COUNT];
@@ -320,8 +333,7 @@ struct target_compiler {
     VEC(uint32_t) heap;             /* split parts to be allocated, by start */
     VEC(uint32_t) work;
     VEC(uint32_t) defs;  /* virtual registers by start */
-    VEC(uint32_t) reach; /* of blocks: up to where */
-    VEC(uint8_t) set;    /* of blocks, a byte each, 0 between uses */
+    VEC(uint32_t) reach; /* of spill slots: kept for a group of phis */
     VEC(struct gap_move) moves, merged;
     VEC(struct loop_edge) loop_edges;
     VEC(uint8_t) at_start, at_end; /* of blocks: register of who is looked at; 0 memory */
@@ -381,6 +393,7 @@ mreg phi_leader(struct target_compiler *c, mreg r);
 uint32_t pool_add(struct target_compiler *c, unsigned size, uint64_t low, uint64_t high);
 bool select_function(struct target_compiler *c);
 bool live_build(struct target_compiler *c);
+bool live_ranges(struct target_compiler *c); /* its second part */
 bool regalloc_run(struct target_compiler *c);
 bool resolve_run(struct target_compiler *c);
 bool loop_edges(struct target_compiler *c); /* its last part: false, out of memory */

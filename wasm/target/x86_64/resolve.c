@@ -65,77 +65,102 @@ static bool starts_block(struct target_compiler *c, uint32_t pos)
            c->blocks.data[c->block_of.data[pos / 2]].first == pos / 2;
 }
 
-static void inside_blocks(struct target_compiler *c, mreg r)
+/* R is elsewhere at the end of block P than at the start of B, which follows. */
+static void on_edge(struct target_compiler *c, mreg r, uint32_t p, uint32_t b, unsigned from,
+                    unsigned to)
 {
-    uint32_t i = vreg_at(c, r)->interval;
-    for (; at(c, i)->next; i = at(c, i)->next) {
+    if (c->blocks.data[p].succ_count == 1)
+        transition(c, c->starts.data[p + 1] - 2, GAP_EDGE_OUT, r, from, to);
+    else
+        transition(c, c->starts.data[b], GAP_EDGE_IN, r, from, to);
+}
+
+/* From each part of R to the next, but where control flow joins. */
+static void between_parts(struct target_compiler *c, mreg r)
+{
+    const uint32_t *next_join = c->work.data;
+    for (uint32_t i = vreg_at(c, r)->interval; at(c, i)->next; i = at(c, i)->next) {
         const struct interval *part = at(c, at(c, i)->next);
-        if (at(c, i)->end != part->start || starts_block(c, part->start))
+        uint32_t pos = part->start;
+        if (at(c, i)->end != pos)
             continue;
         /* What must be gone before an instruction writes is stored before it. */
-        transition(c, part->start & ~1u, GAP_SPLIT, r, at(c, i)->reg, part->reg);
+        if (!starts_block(c, pos)) {
+            transition(c, pos & ~1u, GAP_SPLIT, r, at(c, i)->reg, part->reg);
+            continue;
+        }
+        uint32_t b = c->block_of.data[pos / 2];
+        if (next_join[b] != b && c->pred_first.data[b] != c->pred_first.data[b + 1])
+            on_edge(c, r, b - 1, b, at(c, i)->reg, part->reg);
     }
 }
 
-/* Walks along the parts of a register. */
-struct walk {
-    const struct interval *all, *part;
-    uint32_t next_start;
-};
-
-static void walk_to(struct walk *w, const struct interval *part)
+/* The first block that starts at POS or behind, counting the end as one more. */
+static uint32_t block_from(const struct target_compiler *c, uint32_t pos)
 {
-    w->part = part;
-    w->next_start = part->next ? w->all[part->next].start : UINT32_MAX;
+    uint32_t blocks = c->blocks.count;
+    if (pos / 2 >= c->ins.count)
+        return pos > c->starts.data[blocks] ? blocks + 1 : blocks;
+    uint32_t b = c->block_of.data[pos / 2];
+    return b + (c->starts.data[b] < pos);
 }
 
-static inline uint8_t walk_place(struct walk *w, uint32_t pos)
+/* Where R is at the starts and at the ends of the blocks it lives in. */
+static void place_in_blocks(struct target_compiler *c, const struct vreg *v,
+                            const struct range *ranges, uint32_t count)
 {
-    while (pos >= w->next_start)
-        walk_to(w, w->all + w->part->next);
-    return w->part->reg;
+    const struct interval *part = at(c, v->interval);
+    for (uint32_t k = 0; k < count;) {
+        const struct interval *next = part->next ? at(c, part->next) : NULL;
+        uint32_t from = ranges[k].from > part->start ? ranges[k].from : part->start;
+        uint32_t to = next && next->start < ranges[k].to ? next->start : ranges[k].to;
+        if (from < to) {
+            uint32_t first = block_from(c, from), behind = block_from(c, from + 1);
+            memset(c->at_start.data + first, part->reg, block_from(c, to) - first);
+            memset(c->at_end.data + behind - 1, part->reg, block_from(c, to + 1) - behind);
+        }
+        if (next && next->start < ranges[k].to)
+            part = next;
+        else
+            k++;
+    }
 }
 
-static uint32_t first_block(const struct target_compiler *c, const struct range *range)
-{
-    return range->from / 2 < c->ins.count ? c->block_of.data[range->from / 2] : c->blocks.count;
-}
-
-/* Compares where R is at the end of each block with where the next ones want it. A block's start in
- * a range, unless R begins there, is where R comes in. */
-static void on_edges(struct target_compiler *c, mreg r, const struct range *ranges, uint32_t count)
+/* Compares where R is at the end of blocks with where the next ones want it, where control flow
+ * joins. A block's start in a range, unless R begins there, is where R comes in. */
+static void on_joins(struct target_compiler *c, mreg r, const struct range *ranges, uint32_t count)
 {
     const struct vreg *v = vreg_at(c, r);
     const uint32_t *starts = c->starts.data, *preds = c->preds.data, *first = c->pred_first.data;
-    uint8_t *at_start = c->at_start.data, *at_end = c->at_end.data;
+    const uint32_t *next_join = c->work.data;
+    const uint8_t *at_start = c->at_start.data, *at_end = c->at_end.data;
     uint32_t blocks = c->blocks.count;
-    struct walk walk = {.all = c->intervals.data};
-    walk_to(&walk, walk.all + v->interval);
     for (uint32_t k = 0; k < count; k++) {
-        uint32_t b = first_block(c, &ranges[k]), to = ranges[k].to;
-        for (; b < blocks && starts[b] < to; b++) {
-            if (starts[b] >= ranges[k].from)
-                at_start[b] = walk_place(&walk, starts[b]);
-            if (starts[b + 1] <= to)
-                at_end[b] = walk_place(&walk, starts[b + 1] - 1);
-        }
-    }
-    for (uint32_t k = 0; k < count; k++) {
-        uint32_t b = first_block(c, &ranges[k]), to = ranges[k].to;
-        if (b < blocks && (starts[b] < ranges[k].from || starts[b] == v->start))
+        uint32_t b = block_from(c, ranges[k].from), to = ranges[k].to;
+        if (b < blocks && starts[b] == v->start)
             b++;
-        for (; b < blocks && starts[b] < to; b++) {
-            for (uint32_t i = first[b]; i < first[b + 1]; i++) {
-                uint32_t p = preds[i];
-                if (at_end[p] == at_start[b])
-                    continue;
-                if (c->blocks.data[p].succ_count == 1)
-                    transition(c, starts[p + 1] - 2, GAP_EDGE_OUT, r, at_end[p], at_start[b]);
-                else
-                    transition(c, starts[b], GAP_EDGE_IN, r, at_end[p], at_start[b]);
-            }
-        }
+        for (b = next_join[b]; b < blocks && starts[b] < to; b = next_join[b + 1])
+            for (uint32_t i = first[b]; i < first[b + 1]; i++)
+                if (at_end[preds[i]] != at_start[b])
+                    on_edge(c, r, preds[i], b, at_end[preds[i]], at_start[b]);
     }
+}
+
+/* For each block, the first from there on that control flow reaches otherwise than from the one
+ * before it. */
+static bool find_joins(struct target_compiler *c)
+{
+    const uint32_t *preds = c->preds.data, *first = c->pred_first.data;
+    uint32_t blocks = c->blocks.count;
+    if (!vec_reserve(c, c->work, (uint64_t)blocks + 2))
+        return false;
+    c->work.data[blocks] = c->work.data[blocks + 1] = blocks;
+    for (uint32_t b = blocks; b-- > 0;) {
+        uint32_t count = first[b + 1] - first[b];
+        bool joins = count > 1 || (count == 1 && preds[first[b]] + 1 != b);
+        c->work.data[b] = joins ? b : c->work.data[b + 1];
+    }
+    return true;
 }
 
 static void phi_moves(struct target_compiler *c)
@@ -269,7 +294,8 @@ bool resolve_run(struct target_compiler *c)
 {
     uint32_t blocks = c->blocks.count, range = 0;
     c->moves.count = 0;
-    if (!vec_reserve(c, c->at_start, blocks) || !vec_reserve(c, c->at_end, blocks))
+    if (!vec_reserve(c, c->at_start, blocks) || !vec_reserve(c, c->at_end, blocks) ||
+        !find_joins(c))
         return false;
     for (uint32_t k = 0; k < c->defs.count && !c->failed; k++) {
         mreg r = c->defs.data[k];
@@ -281,8 +307,9 @@ bool resolve_run(struct target_compiler *c)
         for (uint32_t i = v->interval; i; i = at(c, i)->next)
             v->in_memory |= !at(c, i)->reg;
         if (at(c, v->interval)->next) {
-            inside_blocks(c, r);
-            on_edges(c, r, &c->ranges.data[first], range - first);
+            between_parts(c, r);
+            place_in_blocks(c, v, &c->ranges.data[first], range - first);
+            on_joins(c, r, &c->ranges.data[first], range - first);
         }
     }
     phi_moves(c);
