@@ -9,7 +9,7 @@
 
 #define FOREVER UINT32_MAX
 
-/* In order of preference: short encodings first, saved ones last. */
+/* In order of preference, which is that of their numbers but for the saved ones, who come last. */
 static const uint8_t gpr_order[] = {R_RAX, R_RCX, R_RDX, R_RSI, R_RDI, R_R8, R_R9,
                                     R_R10, R_R11, R_RBX, R_RBP, R_R12, R_R13};
 static const uint8_t xmm_order[] = {R_XMM0,      R_XMM0 + 1,  R_XMM0 + 2,  R_XMM0 + 3,
@@ -21,6 +21,7 @@ struct scan {
     struct target_compiler *c;
     uint32_t position;
     uint32_t active[REG_COUNT];       /* interval living in the register now, 0 none */
+    uint64_t idle;                    /* registers in which none does, by bit */
     uint32_t event[REG_COUNT];        /* until then who lives there, or waits in a hole, stays so */
     uint32_t soonest[2];              /* event of any register, by class */
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
@@ -32,9 +33,14 @@ struct scan {
     uint32_t block[REG_COUNT];  /* … taken for good from */
 };
 
+/* Sets of registers, by bit. */
+#define SAVED ((uint64_t)SAVED_REGS << 1)
+#define GPRS  (((1ull << R_R14) - (1ull << R_RAX)) & ~(1ull << R_RSP))
+#define XMMS  ((1ull << R_XMM15) - (1ull << R_XMM0))
+
 static bool callee_saved(unsigned r)
 {
-    return (uint64_t)SAVED_REGS << 1 >> r & 1;
+    return SAVED >> r & 1;
 }
 
 static struct interval *at(struct scan *s, uint32_t i)
@@ -383,6 +389,7 @@ static void settle(struct scan *s, uint32_t i)
         return;
     }
     s->active[it->reg] = i;
+    s->idle &= ~(1ull << it->reg);
 }
 
 static void find_event(struct scan *s, unsigned r)
@@ -416,6 +423,7 @@ static void advance(struct scan *s, const uint8_t *order, unsigned count)
         uint32_t i = s->active[r];
         if (i) {
             s->active[r] = 0;
+            s->idle |= 1ull << r;
             settle(s, i);
         }
         while (c->holes[r].count && comes_back(s, c->holes[r].data[0]) <= pos)
@@ -433,6 +441,7 @@ static void occupy(struct scan *s, uint32_t i, unsigned reg)
     it->reg = (uint8_t)reg;
     vreg_at(c, it->vreg)->last_reg = (uint8_t)reg;
     s->active[reg] = i;
+    s->idle &= ~(1ull << reg);
     find_event(s, reg);
     c->used_regs |= 1u << (reg - 1);
     if (!it->split || !vreg_at(c, phi_leader(c, it->vreg))->group_reg)
@@ -497,12 +506,15 @@ static uint32_t free_until(struct scan *s, const struct interval *it, unsigned r
     return s->until[r] = until;
 }
 
-/* Whether R is free for all of IT. */
-static inline bool is_free(struct scan *s, const struct interval *it, unsigned r)
+/* The first of REGS that is free for all of IT, 0: none. */
+static unsigned first_free(struct scan *s, const struct interval *it, uint64_t regs)
 {
-    if (s->active[r] || (s->call < it->end && !callee_saved(r)))
-        return false;
-    return free_until(s, it, r) >= it->end;
+    for (; regs; regs &= regs - 1) {
+        unsigned r = (unsigned)__builtin_ctzll(regs);
+        if (free_until(s, it, r) >= it->end)
+            return r;
+    }
+    return 0;
 }
 
 static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned count)
@@ -513,19 +525,19 @@ static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned
     s->known = 0;
     uint8_t hints[8];
     unsigned hint_count = collect_hints(s, i, hints), n = 0, reg = 0;
+    uint64_t class = order == xmm_order ? XMMS : GPRS;
+    uint64_t idle = s->idle & class & (s->call < it->end ? SAVED : ~0ull);
     for (unsigned k = 0; k < hint_count; k++)
-        if (hints[k] && is_xmm(hints[k]) == (order == xmm_order))
+        if (class >> hints[k] & 1)
             hints[n++] = hints[k];
-    for (unsigned k = 0; k < n && !reg; k++)
-        if (is_free(s, it, hints[k]))
-            reg = hints[k];
-    for (unsigned k = 0; k < count && !reg; k++)
-        if ((!callee_saved(order[k]) || c->used_regs >> (order[k] - 1) & 1) &&
-            is_free(s, it, order[k]))
-            reg = order[k];
-    for (unsigned k = 0; k < count && !reg; k++)
-        if (is_free(s, it, order[k]))
-            reg = order[k];
+    for (unsigned k = 0; k < n && !reg && idle; k++)
+        reg = first_free(s, it, idle & 1ull << hints[k]);
+    if (!reg)
+        reg = first_free(s, it, idle & ~SAVED);
+    if (!reg)
+        reg = first_free(s, it, idle & SAVED & (uint64_t)c->used_regs << 1);
+    if (!reg)
+        reg = first_free(s, it, idle & SAVED);
     if (reg) {
         occupy(s, i, reg);
         return true;
@@ -644,6 +656,7 @@ bool regalloc_run(struct target_compiler *c)
     struct scan s = {.c = c};
     memset(s.event, 0xff, sizeof s.event);
     memset(s.soonest, 0xff, sizeof s.soonest);
+    s.idle = GPRS | XMMS;
     c->heap.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->holes[r].count = 0;
