@@ -68,7 +68,7 @@ void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
     s->written = s->steps = 0;
     s->next_look = 4096;
     s->max_steps = max_steps;
-    s->exhausted = s->late = false;
+    s->exhausted = s->late = s->copies = false;
     ssa_block_new(s);
 }
 
@@ -237,9 +237,10 @@ static ir_ref follow(struct ir_func *f, ir_ref value)
     return end;
 }
 
-static void become_copy(struct ir_func *f, ir_ref phi, ir_ref value)
+static void become_copy(struct ssa *s, ir_ref phi, ir_ref value)
 {
-    struct ir_ins *ins = &f->ins[phi];
+    struct ir_ins *ins = &s->f->ins[phi];
+    s->copies = true;
     ins->op = IR_COPY;
     ins->list = ins->count = 0;
     ins->a = value;
@@ -319,7 +320,7 @@ static ir_ref merge(struct ssa *s, const struct ssa_frame *frame, enum ir_type t
         memcpy(f->pool + f->ins[phi].list, operands, count * sizeof *operands);
         only = phi;
     } else if (phi) {
-        become_copy(f, phi, only);
+        become_copy(s, phi, only);
     }
     s->value_count -= count;
     return only;
@@ -435,7 +436,7 @@ void ssa_seal(struct ssa *s, ir_block_ref header)
             ir_ref value = ssa_read(s, var, type, s->blocks[header].before);
             if (f->failed || s->exhausted)
                 return;
-            become_copy(f, phi, value);
+            become_copy(s, phi, value);
             continue;
         }
         uint32_t list = ir_list_new(f, count);
@@ -450,7 +451,7 @@ void ssa_seal(struct ssa *s, ir_block_ref header)
         f->ins[phi].count = count;
         ir_ref only = only_value(s, f->pool + list, count, phi);
         if (only)
-            become_copy(f, phi, only);
+            become_copy(s, phi, only);
     }
 }
 
@@ -545,7 +546,7 @@ static bool remove_superfluous(struct ssa *s)
         budget--;
         if (!only)
             continue;
-        become_copy(f, s->phis[i], only);
+        become_copy(s, s->phis[i], only);
         if (g.first_user[i] == IR_NONE)
             continue;
         for (uint32_t u = g.first_user[i]; u != IR_NONE && budget; u = g.use[u + 1], budget--)
@@ -587,7 +588,9 @@ static void trim(struct ssa *s)
 
 bool ssa_finish(struct ssa *s)
 {
-    bool good = !s->f->failed && !s->exhausted && remove_superfluous(s) && ir_resolve(s->f);
+    bool good = !s->f->failed && !s->exhausted && remove_superfluous(s);
+    if (good && s->copies)
+        good = ir_resolve(s->f);
     trim(s);
     return good;
 }

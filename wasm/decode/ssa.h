@@ -74,6 +74,7 @@ struct ssa {
     uint64_t deadline;  /* wasm_host_now() scale; 0: none. Kept from function to function */
     /* Over max_steps, or (late) over the deadline as well: what was built is of no use. */
     bool exhausted, late;
+    bool copies; /* phis that proved superfluous have become such */
 };
 
 void ssa_init(struct ssa *s);

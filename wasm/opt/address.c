@@ -36,35 +36,37 @@ static bool is_access(const struct ir_func *f, const struct ir_ins *ins)
            f->ins[ins->a].op != IR_CONST;
 }
 
-/* The number of accesses. WANTED: whether the address of one of them is a sum. Marks are 0 then. */
-static uint32_t count_accesses(struct ir_func *f, bool *wanted)
+/* Leaves in the mark of a sum whether INS uses it for anything but an address: it is made anyway
+ * then, and using its operand as well would only keep that alive. */
+static void mark_sums(struct ir_func *f, struct ir_ins *ins, bool access)
+{
+    uint32_t count = ir_operand_count(ins);
+    for (uint32_t k = access; k < count; k++) {
+        ir_ref used = *ir_operand(f, ins, k);
+        if (is_sum(f, used))
+            f->ins[used].mark = 1;
+    }
+}
+
+/* Marks the values and counts the accesses. WANTED: whether the address of one of them is a sum. */
+static uint32_t look(struct ir_func *f, bool *wanted)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
-            f->ins[r].mark = 0;
-            if (is_access(f, &f->ins[r])) {
-                count++;
-                *wanted = *wanted || is_sum(f, f->ins[r].a);
-            }
-        }
-    return count;
-}
-
-/* Leaves in the mark of a sum whether anything but an access uses it: it is made anyway then, and
- * using its operand as well would only keep that alive. */
-static void mark_other_uses(struct ir_func *f)
-{
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
-            uint32_t count = ir_operand_count(ins);
-            for (uint32_t k = is_access(f, ins); k < count; k++) {
-                ir_ref used = *ir_operand(f, ins, k);
-                if (is_sum(f, used))
-                    f->ins[used].mark = 1;
-            }
+            bool access = is_access(f, ins);
+            ins->mark = 0; /* before its uses, but those by phis */
+            if (ins->op != IR_PHI)
+                mark_sums(f, ins, access);
+            count += access;
+            *wanted = *wanted || (access && is_sum(f, ins->a));
         }
+    for (uint32_t i = 0; i < f->order_count && *wanted; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
+             r = f->ins[r].next)
+            mark_sums(f, &f->ins[r], false);
+    return count;
 }
 
 /* Whether ROOT itself is loaded from soon behind load R, with nothing in between that has an effect
@@ -126,13 +128,12 @@ static void visit(struct ir_func *f, struct fact *facts, uint32_t *fact_count, i
 bool opt_address(struct ir_func *f)
 {
     bool wanted = false;
-    uint32_t count = count_accesses(f, &wanted), fact_count = 0;
+    uint32_t count = look(f, &wanted), fact_count = 0;
     if (!wanted)
         return true;
     struct fact *facts = wasm_host_alloc((size_t)(count + 1) * sizeof *facts);
     if (!facts)
         return false;
-    mark_other_uses(f);
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
             if (is_access(f, &f->ins[r]))

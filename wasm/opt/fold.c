@@ -450,10 +450,12 @@ static void fold_branch(struct ir_func *f, ir_ref r)
 
 bool opt_fold(struct ir_func *f)
 {
+    bool copies = false;
     for (uint32_t i = 0; i < f->order_count; i++) {
         for (ir_ref r = f->blocks[f->order[i]].first; r && !f->failed; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
-            ir_resolve_operands(f, ins);
+            if (copies)
+                ir_resolve_operands(f, ins);
             if (ins->op == IR_PHI)
                 fold_phi(f, r);
             else if (ins->op >= IR_ADD && ins->op <= IR_ROTR)
@@ -467,9 +469,11 @@ bool opt_fold(struct ir_func *f)
             else if (ins->op == IR_EQZ || (ins->op >= IR_CLZ && ins->op <= IR_POPCNT) ||
                      (ins->op >= IR_WRAP && ins->op <= IR_EXT32))
                 fold_unary(f, r);
-            if (f->ins[r].op == IR_COPY)
+            if (f->ins[r].op == IR_COPY) {
                 ir_unlink(f, r);
+                copies = true;
+            }
         }
     }
-    return ir_resolve_phis(f);
+    return copies ? ir_resolve_phis(f) : !f->failed;
 }

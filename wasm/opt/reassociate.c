@@ -60,7 +60,7 @@ static bool is_late(struct ir_func *f, ir_ref r)
     return false;
 }
 
-/* Uses of each value, 255 at most. */
+/* Uses of each value, 255 at most; NULL without memory. */
 static uint8_t *count_uses(struct ir_func *f)
 {
     uint8_t *uses = wasm_host_alloc(f->ins_count);
@@ -79,24 +79,49 @@ static uint8_t *count_uses(struct ir_func *f)
     return uses;
 }
 
-/* R = (p op q) op y becomes (q op y) op p where p comes last by far. USES has KNOWN entries. */
-static void move_late(struct ir_func *f, const uint8_t *uses, uint32_t known, ir_ref r)
+/* How many cycles behind the start of a round of LOOP. */
+static uint32_t height(const struct ir_func *f, ir_ref r, ir_block_ref loop)
 {
+    const struct ir_ins *ins = &f->ins[r];
+    return f->blocks[ins->block].loop == loop ? ins->mark : 0;
+}
+
+struct reassociation {
+    struct ir_func *f;
+    uint8_t *uses;  /* of the KNOWN first values; NULL: nobody has asked yet */
+    uint32_t known; /* those that were there when it began */
+};
+
+static bool used_once(struct reassociation *ra, ir_ref r)
+{
+    if (!ra->uses && !(ra->uses = count_uses(ra->f))) {
+        ra->f->failed = true;
+        return false;
+    }
+    return ra->uses[r] == 1;
+}
+
+/* R = (p op q) op y, in LOOP, becomes (q op y) op p where p comes last by far. */
+static void move_late(struct reassociation *ra, ir_ref r, ir_block_ref loop)
+{
+    struct ir_func *f = ra->f;
     struct ir_ins *ins = &f->ins[r];
     for (int side = 0; side < 2; side++) {
         ir_ref inner = side ? ins->b : ins->a, y = side ? ins->a : ins->b;
         const struct ir_ins *in = &f->ins[inner];
         if (in->op != ins->op || in->type != ins->type || in->block != ins->block ||
-            inner >= known || uses[inner] != 1)
+            inner >= ra->known)
             continue;
         ir_ref p = in->a, q = in->b;
-        if (f->ins[p].mark < f->ins[q].mark) {
+        if (height(f, p, loop) < height(f, q, loop)) {
             p = in->b;
             q = in->a;
         }
-        uint32_t others = f->ins[q].mark > f->ins[y].mark ? f->ins[q].mark : f->ins[y].mark;
-        if (f->ins[p].mark < LATE || others + latency(ins->op) > f->ins[p].mark ||
-            f->ins[q].op == IR_CONST || f->ins[y].op == IR_CONST)
+        uint32_t late = height(f, p, loop), others = height(f, q, loop);
+        if (height(f, y, loop) > others)
+            others = height(f, y, loop);
+        if (late < LATE || others + latency(ins->op) > late || f->ins[q].op == IR_CONST ||
+            f->ins[y].op == IR_CONST || !used_once(ra, inner))
             continue;
         ir_ref early = ir_insert_before(f, r, ins->op, ins->type);
         if (f->failed)
@@ -113,41 +138,44 @@ static void move_late(struct ir_func *f, const uint8_t *uses, uint32_t known, ir
     }
 }
 
+static void visit_block(struct reassociation *ra, ir_block_ref b)
+{
+    struct ir_func *f = ra->f;
+    ir_block_ref loop = f->blocks[b].loop;
+    for (ir_ref r = f->blocks[b].first; r && !f->failed; r = f->ins[r].next) {
+        struct ir_ins *ins = &f->ins[r];
+        if (ins->op == IR_PHI) {
+            ins->mark = loop == b && is_late(f, r) ? LATE : 0;
+            continue;
+        }
+        if (associates(ins->op) && is_int(ins) && r < ra->known)
+            move_late(ra, r, loop);
+        ins = &f->ins[r];
+        uint32_t highest = 0, count = ir_operand_count(ins);
+        for (uint32_t k = 0; k < count; k++) {
+            uint32_t h = height(f, *ir_operand(f, ins, k), loop);
+            highest = h > highest ? h : highest;
+        }
+        ins->mark = highest + latency(ins->op);
+        if (ins->mark > HEIGHT_MAX)
+            ins->mark = HEIGHT_MAX;
+    }
+}
+
 bool opt_reassociate(struct ir_func *f)
 {
     bool found = false;
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
-             r = f->ins[r].next)
-            found = found || is_late(f, r);
+    for (uint32_t i = 0; i < f->order_count && !found; i++)
+        if (f->blocks[f->order[i]].flags & IR_BLOCK_LOOP_HEADER)
+            for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
+                 r = f->ins[r].next)
+                found = found || is_late(f, r);
     if (!found)
         return true;
-    uint8_t *uses = count_uses(f);
-    if (!uses)
-        return false;
-    uint32_t known = f->ins_count; /* of which the uses are counted */
-    for (uint32_t i = 0; i < f->order_count && !f->failed; i++) {
-        ir_block_ref b = f->order[i], loop = f->blocks[b].loop;
-        for (ir_ref r = f->blocks[b].first; r && !f->failed; r = f->ins[r].next) {
-            struct ir_ins *ins = &f->ins[r];
-            uint32_t height = 0, count = loop == IR_NONE ? 0 : ir_operand_count(ins);
-            if (ins->op == IR_PHI) {
-                ins->mark = loop == b && is_late(f, r) ? LATE : 0;
-                continue;
-            }
-            if (loop != IR_NONE && associates(ins->op) && is_int(ins) && r < known)
-                move_late(f, uses, known, r);
-            ins = &f->ins[r];
-            for (uint32_t k = 0; k < count; k++) {
-                const struct ir_ins *operand = &f->ins[*ir_operand(f, ins, k)];
-                if (f->blocks[operand->block].loop == loop && operand->mark > height)
-                    height = operand->mark;
-            }
-            ins->mark = height + latency(ins->op);
-            if (ins->mark > HEIGHT_MAX)
-                ins->mark = HEIGHT_MAX;
-        }
-    }
-    wasm_host_free(uses);
+    struct reassociation ra = {.f = f, .known = f->ins_count};
+    for (uint32_t i = 0; i < f->order_count && !f->failed; i++)
+        if (f->blocks[f->order[i]].loop != IR_NONE)
+            visit_block(&ra, f->order[i]);
+    wasm_host_free(ra.uses);
     return !f->failed;
 }
