@@ -15,6 +15,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 from tap import QUINCE, main  # noqa: E402
+from vector_loops import VectorLoops  # noqa: E402
 
 TOP = 65536
 ADDRESSES = [0, 1, 5, 64, 1000, TOP - 9, TOP - 8, TOP - 7, TOP - 4, TOP - 3, TOP - 2, TOP - 1, TOP,
@@ -387,7 +388,8 @@ class Mixed(States):
 
 def function(shape, rng, index):
     return f"""  (func $f{index} (param $p i32) (param $x i64) (param $y i32) (result i64)
-    (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32) (local $n i32)
+    (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32) (local $n i32) (local $q i32)
+    (local $r i32) (local $of32 f32) (local $of64 f64)
     {shape(rng).body()})
 """
 
@@ -444,7 +446,7 @@ def compare(program, shape, rounds, seed):
         folder = pathlib.Path(folder)
         plain = Subject(program, "")
         others = [Subject(program, passes) for passes in
-                  ("all,verify", "all,check-ranges", "check-ranges")]
+                  ("all,verify", "all,check-ranges", "check-ranges", "all,-vectorise")]
         for k in range(rounds):
             rng = random.Random(f"{seed} {shape.__name__} {k}")
             text, binary = folder / "m.wat", folder / "m.wasm"
@@ -471,7 +473,7 @@ def listing(text, function="f", code=False):
     with tempfile.TemporaryDirectory() as folder:
         text_file, binary = pathlib.Path(folder) / "m.wat", pathlib.Path(folder) / "m.wasm"
         text_file.write_text(text)
-        subprocess.run(["wat2wasm", text_file, "-o", binary], check=True)
+        subprocess.run(["wat2wasm", "--enable-threads", text_file, "-o", binary], check=True)
         done = subprocess.run([QUINCE, "disasm", "--asm" if code else "--ir", binary, function], capture_output=True,
                               text=True, check=True)
         return done.stdout.split("optimised", 1)[-1]
@@ -654,6 +656,52 @@ def loads_before():
     assert count(ir, "LOAD.u32 v1 #0x4") == 1, ir
 
 
+def vectors_of(body, before="", declared="", memory="(memory 1)"):
+    """How many loads and stores of 16 bytes a loop gets that counts $i down to 0."""
+    ir = listing("(module " + memory + """ (func (export "f") (param $p i32) (param $q i32) (param $i i32)
+        (result i32) (local $t i32) (local $x f64) """ + declared + before + """
+      (loop $l """ + body + """
+        (local.set $p (i32.add (local.get $p) (i32.const 8)))
+        (local.set $q (i32.add (local.get $q) (i32.const 8)))
+        (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+      (local.get $t)))""")
+    return count(ir, r"LOAD\.128"), count(ir, r"STORE\.128")
+
+
+def vectorised():
+    scale = "(f64.store {0} (local.get $q) (f64.mul (f64.load {0} (local.get $p)) (f64.const 3)))"
+    assert vectors_of(scale.format("")) == (2, 2)
+    two = "(i32.store {0} (local.get $q) (i32.xor (i32.load {0} (local.get $p)) (local.get $t)))"
+    assert vectors_of(two.format("") + two.format("offset=4")) == (2, 2) # unrolled by two
+    # a sum
+    assert vectors_of(ADD_T.format("(i32.load (local.get $p))") +
+                      ADD_T.format("(i32.load offset=4 (local.get $p))")) == (2, 0)
+    # what the round before loaded
+    assert vectors_of("""(f64.store (local.get $q) (f64.add (local.get $x) (local.tee $y (f64.load (local.get $p)))))
+        (local.set $x (local.get $y))""", declared="(local $y f64)") == (2, 2)
+
+
+ADD_T = "(local.set $t (i32.add (local.get $t) {}))"
+
+
+def not_vectorised():
+    none = (0, 0)
+    scale = "(f64.store {0} (local.get $q) (f64.mul (f64.load {0} (local.get $p)) (f64.const 3)))"
+    # the next element is what this one gave
+    assert vectors_of("(f64.store offset=8 (local.get $p) (f64.add (f64.load (local.get $p)) (f64.const 1)))") == none
+    # a sum of floats depends on its order
+    assert vectors_of("(local.set $x (f64.add (local.get $x) (f64.load (local.get $p))))"
+                      "(f64.store (i32.const 8) (local.get $x))") == none
+    assert vectors_of(scale.format("") + "(f64.store (i32.const 8) (f64.const 1))") == none
+    # every other element
+    assert vectors_of("(i32.store (local.get $q) (i32.load (local.get $p)))") == none
+    # other operations for the second element
+    assert vectors_of("(i32.store (local.get $q) (i32.add (i32.load (local.get $p)) (i32.const 1)))"
+                      "(i32.store offset=4 (local.get $q) (i32.sub (i32.load offset=4 (local.get $p)) (local.get $t)))") == none
+    # other threads look on
+    assert vectors_of(scale.format(""), memory="(memory 1 1 shared)") == none
+
+
 TESTS = [
     ("four bytes, the highest first, are one load and a swap", big_endian_load),
     ("two halves are one load", little_endian_load),
@@ -668,10 +716,13 @@ TESTS = [
     ("what is known before a loop is known in it, if nothing there writes it", known_before_loop),
     ("what steps with a counter is bounded by it", stepped_together),
     ("a load from p bounds the loads before it", loads_before),
+    ("loops over consecutive elements are done in vectors", vectorised),
+    ("loops are left alone where that could be seen", not_vectorised),
     ("a state machine goes from state to state without its switch", state_machine),
 ]
 SHAPES = [("sums and stores of bytes", Bytes), ("state machines", States),
-          ("small functions", Calls), ("counted loops", Loops), ("all of these together", Mixed)]
+          ("small functions", Calls), ("counted loops", Loops), ("vector loops", VectorLoops),
+          ("all of these together", Mixed)]
 
 
 def run():

@@ -211,6 +211,7 @@ static bool build_ir_module(struct module_decoder *d)
     }
     for (uint32_t i = 0; i < info->memory_count; i++) {
         memories[i].is64 = info->memories[i].is64;
+        memories[i].shared = info->memories[i].shared;
         memories[i].min_pages = info->memories[i].min;
         memories[i].max_pages = info->memories[i].has_max ? info->memories[i].max : 65536;
     }

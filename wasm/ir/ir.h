@@ -207,7 +207,7 @@ struct ir_global {
     uint64_t value, value2;
 };
 struct ir_memory {
-    bool is64;
+    bool is64, shared;
     uint64_t min_pages, max_pages;
 };
 struct ir_table {

@@ -8,12 +8,19 @@ static const struct opt_pass {
     const char *name;
     bool (*run)(struct ir_func *f); /* false: out of memory; NULL: opt_inline() */
 } passes[] = {
-    {"inline", NULL},         {"fold", opt_fold},
-    {"branch", opt_branch},   {"thread", opt_thread},
-    {"gvn", opt_gvn},         {"combine", opt_combine},
-    {"stores", opt_stores},   {"memory", opt_memory},
-    {"licm", opt_licm},       {"reassociate", opt_reassociate},
-    {"address", opt_address}, {"dce", opt_dce},
+    {"inline", NULL},
+    {"fold", opt_fold},
+    {"branch", opt_branch},
+    {"thread", opt_thread},
+    {"gvn", opt_gvn},
+    {"combine", opt_combine},
+    {"stores", opt_stores},
+    {"memory", opt_memory},
+    {"licm", opt_licm},
+    {"vectorise", opt_vectorise},
+    {"reassociate", opt_reassociate},
+    {"address", opt_address},
+    {"dce", opt_dce},
 };
 
 /* Whether NAME is in the comma-separated LIST, behind a minus if NEGATED. */

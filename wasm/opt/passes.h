@@ -16,6 +16,7 @@ bool opt_combine(struct ir_func *f);     /* byte-wise loads in one */
 bool opt_stores(struct ir_func *f);      /* byte-wise stores in one */
 bool opt_memory(struct ir_func *f);      /* loads of what is known to be there */
 bool opt_licm(struct ir_func *f);        /* out of loops */
+bool opt_vectorise(struct ir_func *f);   /* several rounds of a loop at once */
 bool opt_reassociate(struct ir_func *f); /* what the last round gives comes last */
 bool opt_address(struct ir_func *f);     /* offsets instead of sums, where these cannot wrap */
 bool opt_dce(struct ir_func *f);         /* what nobody uses */

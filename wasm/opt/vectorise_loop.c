@@ -1,0 +1,308 @@
+/* A loop of one block for the vectoriser: its instructions, what it counts with, and where its
+ * accesses go. */
+#include "opt/vectorise.h"
+
+#include <string.h>
+
+/* ---- the body ---- */
+
+static bool plain_memory(const struct ir_func *f, uint32_t memory)
+{
+    const struct ir_module *m = f->module;
+    return m && memory < m->memory_count && !m->memories[memory].is64 &&
+           !m->memories[memory].shared;
+}
+
+static unsigned access_size(unsigned access)
+{
+    static const uint8_t sizes[] = {
+        [IR_S8] = 1,  [IR_U8] = 1, [IR_S16] = 2,        [IR_U16] = 2,       [IR_S32] = 4,
+        [IR_U32] = 4, [IR_64] = 8, [IR_ACCESS_F32] = 4, [IR_ACCESS_F64] = 8};
+    return access < sizeof sizes ? sizes[access] : 0;
+}
+
+/* Gives every instruction its position; false: something in it cannot be done several at once. */
+static bool read_body(struct vec_loop *v)
+{
+    struct ir_func *f = v->f;
+    bool first = true;
+    for (ir_ref r = f->blocks[v->block].first; r; r = f->ins[r].next) {
+        struct ir_ins *ins = &f->ins[r];
+        if (v->body_count + 1 == VEC_BODY)
+            return false;
+        v->body[++v->body_count] = r;
+        ins->mark = (ins->mark & VEC_WANTED) | v->body_count;
+        v->uses[v->body_count] = 0;
+        v->covered[v->body_count] = ins->op == IR_CONST;
+        if (ins->op == IR_LOAD || ins->op == IR_STORE) {
+            uint8_t type = ins->op == IR_LOAD ? ins->type : f->ins[ins->b].type;
+            if (!plain_memory(f, ins->aux) || (!first && ins->aux != v->memory) ||
+                type == IR_V128 || !access_size(ins->access) || ins->imm >= VEC_OFFSET)
+                return false;
+            v->memory = ins->aux;
+            first = false;
+            v->accesses[v->access_count++] =
+                (struct vec_access){.ref = r, .size = (uint8_t)access_size(ins->access)};
+        } else if (ins->op != IR_PHI && ins->op != IR_BRANCH &&
+                   !(ir_op_info[ins->op].flags & IR_P)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 1; i <= v->body_count; i++) {
+        struct ir_ins *ins = &f->ins[v->body[i]];
+        uint32_t count = ir_operand_count(ins);
+        for (uint32_t k = 0; k < count; k++) {
+            ir_ref used = *ir_operand(f, ins, k);
+            if (f->ins[used].block == v->block && v->uses[vec_position(v, used)] < UINT8_MAX)
+                v->uses[vec_position(v, used)]++;
+        }
+    }
+    return v->access_count != 0;
+}
+
+static ir_ref start_value(const struct vec_loop *v, const struct ir_ins *phi)
+{
+    return v->f->pool[phi->list + v->slot];
+}
+
+static bool find_inductions(struct vec_loop *v)
+{
+    struct ir_func *f = v->f;
+    uint32_t phis = 0;
+    for (ir_ref r = f->blocks[v->block].first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
+        if (++phis > VEC_PHIS)
+            return false;
+        ir_ref next = vec_latch_value(v, &f->ins[r]);
+        const struct ir_ins *n = &f->ins[next];
+        int64_t k;
+        if (f->ins[r].type != IR_I32 || n->op != IR_ADD || n->block != v->block || n->a != r ||
+            !opt_const(f, n->b, &k) || !k)
+            continue;
+        v->inductions[v->induction_count++] = (struct vec_induction){
+            .phi = r, .next = next, .start = start_value(v, &f->ins[r]), .step = (uint32_t)k};
+        v->covered[vec_position(v, r)] = v->covered[vec_position(v, next)] = true;
+    }
+    return v->induction_count != 0;
+}
+
+const struct vec_induction *vec_induction_of(const struct vec_loop *v, ir_ref phi)
+{
+    for (uint32_t i = 0; i < v->induction_count; i++)
+        if (v->inductions[i].phi == phi)
+            return &v->inductions[i];
+    return NULL;
+}
+
+/* ---- how often it comes round ---- */
+
+static bool find_test(struct vec_loop *v)
+{
+    static const uint16_t negated[] = {
+        [IR_EQ] = IR_NE,     [IR_NE] = IR_EQ,     [IR_LT_S] = IR_GE_S, [IR_GE_S] = IR_LT_S,
+        [IR_LT_U] = IR_GE_U, [IR_GE_U] = IR_LT_U, [IR_LE_S] = IR_GT_S, [IR_GT_S] = IR_LE_S,
+        [IR_LE_U] = IR_GT_U, [IR_GT_U] = IR_LE_U};
+    static const uint16_t swapped[] = {
+        [IR_EQ] = IR_EQ,     [IR_NE] = IR_NE,     [IR_LT_S] = IR_GT_S, [IR_GT_S] = IR_LT_S,
+        [IR_LT_U] = IR_GT_U, [IR_GT_U] = IR_LT_U, [IR_LE_S] = IR_GE_S, [IR_GE_S] = IR_LE_S,
+        [IR_LE_U] = IR_GE_U, [IR_GE_U] = IR_LE_U};
+    struct ir_func *f = v->f;
+    ir_ref end = f->blocks[v->block].last, tested = f->ins[end].a;
+    bool goes_on = ir_succs(f, v->block)[0] == v->block; /* where the condition holds */
+    uint16_t op = IR_NE;
+    ir_ref limit = 0;
+    const struct ir_ins *c = &f->ins[tested];
+    v->covered[vec_position(v, end)] = true;
+    if (c->block == v->block && c->op == IR_EQZ) {
+        v->covered[vec_position(v, tested)] = true;
+        tested = c->a;
+        op = IR_EQ;
+    } else if (c->block == v->block && c->op >= IR_EQ && c->op <= IR_GE_U) {
+        v->covered[vec_position(v, tested)] = true;
+        bool first = f->ins[c->a].block == v->block && f->ins[c->a].op != IR_CONST;
+        op = first ? c->op : swapped[c->op];
+        limit = first ? c->b : c->a;
+        tested = first ? c->a : c->b;
+        if (vec_inside(v, limit))
+            return false;
+    }
+    if (!goes_on)
+        op = negated[op];
+    for (v->counter = 0; v->counter < v->induction_count; v->counter++) {
+        const struct vec_induction *i = &v->inductions[v->counter];
+        if (tested != i->phi && tested != i->next)
+            continue;
+        v->tests_next = tested == i->next;
+        v->test = op;
+        v->limit = limit;
+        bool down = i->step >> 31;
+        uint32_t stride = down ? 0 - i->step : i->step;
+        bool is_power = !(stride & (stride - 1));
+        bool fixed = f->ins[i->start].op == IR_CONST && (!limit || f->ins[limit].op == IR_CONST);
+        if (!is_power && !fixed)
+            return false;
+        uint32_t k = limit ? (uint32_t)f->ins[limit].imm : 0,
+                 start = (uint32_t)f->ins[i->start].imm;
+        uint32_t distance = down ? start - k : k - start;
+        if (fixed && op == IR_NE) {
+            v->known_rounds = distance / stride + !v->tests_next;
+            return distance % stride == 0 && v->known_rounds;
+        }
+        switch (op) {
+        case IR_NE: return true;
+        case IR_LT_S:
+        case IR_LT_U:
+        case IR_LE_S:
+        case IR_LE_U: return !down;
+        case IR_GT_S:
+        case IR_GT_U:
+        case IR_GE_S:
+        case IR_GE_U: return down;
+        default: return false;
+        }
+    }
+    return false;
+}
+
+/* ---- addresses ---- */
+
+static bool add_term(struct vec_linear *l, ir_ref value, uint32_t factor)
+{
+    uint32_t i = 0;
+    while (i < l->count && l->terms[i].value < value)
+        i++;
+    if (i < l->count && l->terms[i].value == value) {
+        l->terms[i].factor += factor;
+        return l->terms[i].factor != 0;
+    }
+    if (l->count == VEC_TERMS)
+        return false;
+    memmove(&l->terms[i + 1], &l->terms[i], (l->count - i) * sizeof *l->terms);
+    l->terms[i].value = value;
+    l->terms[i].factor = factor;
+    l->count++;
+    return true;
+}
+
+bool vec_linear(const struct vec_loop *v, ir_ref ref, struct vec_linear *linear)
+{
+    enum { DEPTH = 8, STEPS = 16 };
+    struct ir_func *f = v->f;
+    struct {
+        ir_ref ref;
+        uint32_t factor;
+    } stack[DEPTH];
+    uint32_t depth = 0, steps = 0;
+    *linear = (struct vec_linear){0};
+    stack[depth++] = (typeof(stack[0])){ref, 1};
+    while (depth) {
+        typeof(stack[0]) at = stack[--depth];
+        const struct ir_ins *ins = &f->ins[at.ref];
+        int64_t k;
+        if (ins->type != IR_I32 || ++steps > STEPS || depth + 2 > DEPTH)
+            return false;
+        const struct vec_induction *i;
+        if (ins->op == IR_CONST) {
+            linear->constant += at.factor * (uint32_t)ins->imm;
+        } else if (!vec_inside(v, at.ref)) {
+            if (!add_term(linear, at.ref, at.factor))
+                return false;
+        } else if ((i = vec_induction_of(v, at.ref))) {
+            linear->step += at.factor * i->step;
+            if (!add_term(linear, at.ref, at.factor))
+                return false;
+        } else if (ins->op == IR_ADD || ins->op == IR_SUB) {
+            stack[depth++] = (typeof(stack[0])){ins->a, at.factor};
+            stack[depth++] =
+                (typeof(stack[0])){ins->b, ins->op == IR_ADD ? at.factor : 0 - at.factor};
+        } else if ((ins->op == IR_SHL || ins->op == IR_MUL) && opt_const(f, ins->b, &k)) {
+            uint32_t factor = ins->op == IR_SHL ? UINT32_C(1) << (k & 31) : (uint32_t)k;
+            stack[depth++] = (typeof(stack[0])){ins->a, at.factor * factor};
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool vec_same_terms(const struct vec_linear *a, const struct vec_linear *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++)
+        if (a->terms[i].value != b->terms[i].value || a->terms[i].factor != b->terms[i].factor)
+            return false;
+    return true;
+}
+
+/* Every access gets a pointer, the lowest of those at constant distances. */
+static bool find_pointers(struct vec_loop *v)
+{
+    struct ir_func *f = v->f;
+    for (uint32_t i = 0; i < v->access_count; i++) {
+        struct vec_access *a = &v->accesses[i];
+        struct vec_linear at;
+        if (!vec_linear(v, f->ins[a->ref].a, &at) || !at.step || at.step > VEC_STEP)
+            return false;
+        uint32_t p = 0;
+        while (p < v->pointer_count &&
+               (!vec_same_terms(&v->pointers[p].at, &at) ||
+                at.constant - v->pointers[p].at.constant + VEC_OFFSET >= 2 * VEC_OFFSET))
+            p++;
+        if (p == VEC_POINTERS)
+            return false;
+        if (p == v->pointer_count)
+            v->pointers[v->pointer_count++] = (struct vec_pointer){.at = at};
+        a->pointer = (uint8_t)p;
+        int32_t distance = (int32_t)(at.constant - v->pointers[p].at.constant);
+        a->offset = distance;
+        if (v->pointers[p].lowest > distance)
+            v->pointers[p].lowest = distance;
+    }
+    /* Offsets of the accesses themselves are not part of what wraps. */
+    for (uint32_t i = 0; i < v->access_count; i++) {
+        struct vec_access *a = &v->accesses[i];
+        a->offset += (int64_t)f->ins[a->ref].imm - v->pointers[a->pointer].lowest;
+    }
+    for (uint32_t p = 0; p < v->pointer_count; p++)
+        v->pointers[p].at.constant += (uint32_t)v->pointers[p].lowest;
+    return true;
+}
+
+struct vec_access *vec_access_of(struct vec_loop *v, ir_ref ref)
+{
+    /* They are in order of position. */
+    uint32_t low = 0, high = v->access_count;
+    while (high - low > 1) {
+        uint32_t middle = (low + high) / 2;
+        if (vec_position(v, v->accesses[middle].ref) <= vec_position(v, ref))
+            low = middle;
+        else
+            high = middle;
+    }
+    return &v->accesses[low];
+}
+
+/* Elements a round, from the first store or load that steps by a multiple of its size. */
+static bool find_lanes(struct vec_loop *v)
+{
+    for (uint32_t i = 0; i < v->access_count; i++) {
+        const struct vec_access *a = &v->accesses[i];
+        uint32_t step = v->pointers[a->pointer].at.step;
+        if (step % a->size || (v->lanes && v->lanes != step / a->size))
+            return false;
+        v->lanes = step / a->size;
+    }
+    return v->lanes && v->lanes <= VEC_LANES;
+}
+
+bool vec_begin(struct vec_loop *v, struct ir_func *f, ir_block_ref block, ir_block_ref before)
+{
+    memset(v, 0, offsetof(struct vec_loop, inductions));
+    v->f = f;
+    v->block = block;
+    v->before = before;
+    v->slot = ir_preds(f, block)[0] == block;
+    v->exit = ir_succs(f, block)[ir_succs(f, block)[0] == block];
+    return read_body(v) && find_inductions(v) && find_test(v) && find_pointers(v) && find_lanes(v);
+}
+
