@@ -11,12 +11,14 @@ from harness import ROOT, WORK, Skip, progress
 NETWORK_MODULES = ["virtio_mmio", "virtio_pci", "virtio_net"]
 
 
-def command_line(extra=""):
-    """The kernel's options. Under TCG the guest's TSC is the host's: naming its frequency spares Linux
-    a calibration that now and then fails there and leaves it without a clock."""
+def command_line(extra="", khz=None):
+    """The kernel's options. Under TCG the guest's TSC is the host's unless its frequency is given in
+    KHZ: naming it spares Linux a calibration that now and then fails there and leaves it without a clock."""
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
         mhz = re.search(r"bogomips\s*:\s*([0-9.]+)", f.read())
-    tsc = f" tsc_early_khz={round(float(mhz.group(1)) * 500)}" if mhz else ""
+    if mhz and not khz:
+        khz = round(float(mhz.group(1)) * 500)
+    tsc = f" tsc_early_khz={khz}" if khz else ""
     return "console=ttyS0 quiet panic=-1 random.trust_cpu=on" + tsc + extra
 
 
