@@ -1,6 +1,6 @@
-/* Inlining: a call of a small function becomes its body, the call of a function in itself once. The
- * bodies come from whoever can decode them (struct opt_inlining); they are as decoded, so that what
- * is known of the arguments works on them in the passes that follow.
+/* Inlining: a call of a small function becomes its body, that of a function in itself too, some
+ * levels deep. The bodies come from whoever can decode them (struct opt_inlining); they are as
+ * decoded, so that what is known of the arguments works on them in the passes that follow.
  *
  * Very small bodies pay everywhere, others in loops and in themselves. Not inlined: what loops (its
  * call costs nothing beside), may catch or has tail calls, several results, or calls that catch. A
@@ -18,7 +18,9 @@ enum {
     BLOCKS_MAX = 16,  /* of a body */
     PREDS_MAX = 64,   /* of what follows the call's block */
     GROWTH_FREE = 64, /* instructions a function may grow by beyond half */
+    OWN_GROWTH = 224, /* … by calls of itself */
     ROUNDS = 2,       /* calls in what was inlined are looked at once */
+    OWN_ROUNDS = 3,   /* … those of the function itself twice */
 };
 
 struct inliner {
@@ -62,13 +64,13 @@ static uint32_t body_size(const struct ir_func *body)
     return size;
 }
 
-static bool worthwhile(const struct inliner *in, ir_ref call, uint32_t size, unsigned round)
+static bool worthwhile(const struct inliner *in, ir_ref call, uint32_t size)
 {
     const struct ir_ins *ins = &in->f->ins[call];
+    if (ins->aux == in->f->index)
+        return size <= SMALL && in->grown + size <= in->limit - GROWTH_FREE + OWN_GROWTH;
     if (size > SMALL || in->grown + size > in->limit)
         return false;
-    if (ins->aux == in->f->index)
-        return round == 0;
     return size <= TINY || in->f->blocks[ins->block].loop_depth;
 }
 
@@ -273,17 +275,19 @@ bool opt_inline(struct ir_func *f, const struct opt_inlining *inlining)
     struct inliner in = {.f = f, .in = inlining, .limit = f->ins_count / 2 + GROWTH_FREE};
     bool good = true;
     ir_ref from = 1;
-    for (unsigned round = 0; round < ROUNDS && good; round++) {
+    for (unsigned round = 0; round < OWN_ROUNDS && good; round++) {
         ir_ref end = f->ins_count;
         good = find_calls(&in, from);
         /* From the last one, so that the rest of a block moves on once only. */
         for (uint32_t i = in.call_count; i-- > 0 && good;) {
             const struct ir_ins *call = &f->ins[in.calls[i]];
-            bool often = call->aux == f->index || f->blocks[call->block].loop_depth;
+            bool own = call->aux == f->index, often = own || f->blocks[call->block].loop_depth;
+            if (!own && round >= ROUNDS)
+                continue;
             const struct ir_func *body =
                 inlining->body(inlining->context, call->aux, often ? SMALL_BYTES : TINY_BYTES);
             uint32_t size = body ? body_size(body) : 0;
-            if (!body || !worthwhile(&in, in.calls[i], size, round))
+            if (!body || !worthwhile(&in, in.calls[i], size))
                 continue;
             in.grown += size;
             good = inline_call(&in, in.calls[i], body);

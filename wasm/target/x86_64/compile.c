@@ -73,6 +73,8 @@ void target_compiler_free(struct target_compiler *c)
     FREE(live);
     FREE(sets);
     FREE(range_nodes);
+    FREE(loop_of);
+    FREE(loop_end);
     FREE(moves);
     FREE(loop_edges);
     FREE(merged);
@@ -123,6 +125,8 @@ static void after_allocation(struct target_compiler *c)
     vec_drop(c->uses);
     vec_drop(c->clobbers);
     vec_drop(c->heap);
+    vec_drop(c->loop_of);
+    vec_drop(c->loop_end);
 }
 
 static void after_resolution(struct target_compiler *c)

@@ -127,8 +127,10 @@ static void emit_gap(struct target_compiler *c, uint32_t i)
             uint32_t from = v->constant ? 0 : m->from ? m->from : stack_place(c, v);
             pmove_add(c, m->to ? m->to : stack_place(c, to), from, v->xmm, v->size, v->imm);
         }
+        c->edge_out = (key & 3) == GAP_EDGE_OUT ? i : 0;
         pmove_run(c, flags_live(c, i - 1));
     }
+    c->edge_out = 0;
 }
 
 /* Blocks that only jump on: jumps to them may skip them. */
@@ -209,6 +211,27 @@ void emit_branch(struct target_compiler *c, const struct mins *m, uint32_t block
         jump_to(c, -1, no);
 }
 
+/* A switch of few cases. */
+static void emit_cases(struct target_compiler *c, uint32_t i, uint32_t block, uint32_t next)
+{
+    const struct mblock *b = &c->blocks.data[block];
+    const uint32_t *succs = &c->targets.data[b->succs];
+    uint32_t last = b->succ_count - 1, otherwise = c->forward.data[succs[last]];
+    unsigned index = reg_use(c, c->ins.data[i].a, i);
+    for (uint32_t k = 0; k < last && x86_reserve(c->out, X86_MAX_STEP); k++) {
+        uint32_t to = c->forward.data[succs[k]];
+        if (to == otherwise)
+            continue;
+        if (k)
+            x86_alu_imm(c->out, 4, ALU_CMP, index, (int32_t)k);
+        else
+            x86_rr(c->out, X86(0, 0, 85), index, index);
+        jump_to(c, CC_E, to);
+    }
+    if (otherwise != next)
+        jump_to(c, -1, otherwise);
+}
+
 static void emit_prologue(struct target_compiler *c)
 {
     struct code_buffer *out = c->out;
@@ -269,6 +292,10 @@ void emit_epilogue(struct target_compiler *c)
         }
     }
 }
+
+/* Where the window starts in which processors keep decoded instructions: how a loop that is entered
+ * in the middle of one runs depends on where it happens to lie. */
+#define LOOP_ALIGNMENT 32u
 
 static void align(struct code_buffer *out, uint32_t to, bool nops)
 {
@@ -335,7 +362,7 @@ static void emit_block(struct target_compiler *c, uint32_t b)
     if (!x86_reserve(out, X86_MAX_STEP))
         return;
     if (block->header && !block->cold)
-        align(out, 16, true);
+        align(out, LOOP_ALIGNMENT, true);
     c->labels.data[b] = (uint32_t)out->size;
     emit_unwind(c, (uint32_t)out->size, c->frame);
     c->flags_end = 0; /* others may come in here */
@@ -352,10 +379,15 @@ static void emit_block(struct target_compiler *c, uint32_t b)
             i++;
             continue;
         }
+        if (m->op == M_SWITCH && m->sub == SWITCH_COMPARE) {
+            emit_cases(c, i, b, next_block(c, b));
+            i++;
+            continue;
+        }
         if (m->op == M_SWITCH) {
             struct jump_table table = {0, b};
             vec_push(c, c->tables, table);
-            if (!m->sub) {
+            if (m->sub == SWITCH_CHECKED) {
                 struct fixup fixup = {x86_jcc_near(out, CC_AE),
                                       c->targets.data[block->succs + block->succ_count - 1]};
                 fixup.block = c->forward.data[fixup.block];

@@ -173,6 +173,22 @@ static void run_chain(struct target_compiler *c, uint32_t k, bool scratch_free)
     }
 }
 
+/* A register that nothing lives in, as is known where a loop's start comes next: copies by way of
+ * it cost less than exchanges. 0: none. */
+static unsigned spare_register(const struct target_compiler *c)
+{
+    if (!c->edge_out || c->ins.data[c->edge_out].op != M_JMP)
+        return 0;
+    const struct mblock *from = &c->blocks.data[c->block_of.data[c->edge_out]];
+    uint32_t free = c->blocks.data[c->targets.data[from->succs]].free;
+    for (free &= ~SAVED_REGS | c->used_regs; free; free &= free - 1) {
+        unsigned reg = 1 + (unsigned)__builtin_ctz(free);
+        if (!c->readers.data[reg] && !c->writers.data[reg])
+            return reg;
+    }
+    return 0;
+}
+
 /* K is part of a cycle. */
 static void break_cycle(struct target_compiler *c, uint32_t k)
 {
@@ -188,6 +204,15 @@ static void break_cycle(struct target_compiler *c, uint32_t k)
     }
     struct pmove *other = &c->pmoves.data[reader];
     bool registers = move->to < R_XMM0 && move->from < R_XMM0;
+    unsigned spare = registers ? spare_register(c) : 0;
+    if (spare) {
+        emit_copy(c, spare, move->to, false, other->size);
+        count_reader(c, other, (uint32_t)-1);
+        other->from = spare;
+        count_reader(c, other, 1);
+        run_chain(c, k, false);
+        return;
+    }
     if (registers) {
         x86_rr(c->out, X86(0, 0, 87) | X86_W, hw(move->to), hw(move->from));
         /* What MOVE's place held is now where MOVE took its value from. */

@@ -103,7 +103,7 @@ enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
         X(TRUNC, EARLY, REG, TEMP)        /* dst = integer of a; sub: enum trunc_op */             \
         X(CONVERT_U64, LATE, REG, TEMP)   /* dst xmm = unsigned a */                               \
         X(JMP, NONE, NONE, NONE) X(JCC, NONE, NONE, NONE) /* sub: condition; succ 0 if it holds */ \
-        X(SWITCH, NONE, REG, TEMP) /* jump table; sub: 0 if flags say below for in range */        \
+        X(SWITCH, NONE, REG, TEMP) /* sub: enum switch_kind */                                     \
         X(RET, NONE, NONE, NONE)                          /* list: values and where they go */     \
         X(TRAP, NONE, NONE, NONE)                         /* imm: enum wasm_trap */                \
         X(TRAP_IF, NONE, NONE, NONE) /* sub: condition, imm: enum wasm_trap */                     \
@@ -130,6 +130,9 @@ struct mop_info {
 };
 extern const struct mop_info mop_info[MOP_COUNT];
 
+/* A jump table, where flags say below for in range, or with a index in range; or one comparison
+ * after the other, with a the index itself. */
+enum switch_kind { SWITCH_CHECKED, SWITCH_IN_RANGE, SWITCH_COMPARE };
 enum bits_op { BITS_POPCNT, BITS_LZCNT, BITS_TZCNT, BITS_BSR, BITS_BSF };
 enum div_op { DIV_SIGNED = 1, DIV_REM = 2, DIV_CHECK = 4 }; /* CHECK: b may be -1 */
 /* source is f64, result is 64 bits, unsigned, saturating */
@@ -186,6 +189,8 @@ struct mblock {
     uint32_t own, own_count;    /* range of c->targets: the block's own phis */
     uint32_t phis, phi_count;   /* margs: operands of the only successor's phis (WHERE: the phi) */
     uint32_t ir;
+    uint32_t free;        /* of loop headers: registers that hold nothing where they start */
+    uint32_t next_header; /* … the one behind, while allocating */
     uint16_t depth;
     bool cold, header;
 };
@@ -323,7 +328,7 @@ struct target_compiler {
     VEC(struct use) uses;           /* those of each register side by side */
     VEC(uint32_t) starts;           /* of blocks, and one more: first position */
     VEC(struct live_block) live;
-    VEC(uint64_t) sets; /* of blocks, 0 between uses */
+    VEC(uint64_t) sets;                 /* of blocks, 0 between uses */
     VEC(struct range_node) range_nodes; /* as they are found; [0] is none */
     VEC(struct range) ranges;
     VEC(struct interval) intervals;
@@ -332,8 +337,9 @@ struct target_compiler {
     VEC(uint32_t) clobbers;         /* positions of calls */
     VEC(uint32_t) heap;             /* split parts to be allocated, by start */
     VEC(uint32_t) work;
-    VEC(uint32_t) defs;  /* virtual registers by start */
-    VEC(uint32_t) reach; /* of spill slots: kept for a group of phis */
+    VEC(uint32_t) defs;              /* virtual registers by start */
+    VEC(uint32_t) reach;             /* of spill slots: kept for a group of phis */
+    VEC(uint32_t) loop_of, loop_end; /* of blocks: innermost loop's header; of headers: position */
     VEC(struct gap_move) moves, merged;
     VEC(struct loop_edge) loop_edges;
     VEC(uint8_t) at_start, at_end; /* of blocks: register of who is looked at; 0 memory */
@@ -347,6 +353,7 @@ struct target_compiler {
     uint32_t spill_base; /* first spill slot from rsp */
     unsigned saved;      /* registers that the prologue pushed, as code_saved() says */
     uint32_t next_move;  /* in moves, while walking */
+    uint32_t edge_out;   /* instruction at a block's end that moves are being made before, 0 none */
     uint32_t flags_end;  /* where the last ALU instruction ended: its flags tell of flags_reg */
     uint8_t flags_reg, flags_size;
     bool flags_logic;     /* carry and overflow are clear */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define FOREVER UINT32_MAX
+#define NO_LOOP UINT32_MAX
 
 /* In order of preference, which is that of their numbers but for the saved ones, who come last. */
 static const uint8_t gpr_order[] = {R_RAX, R_RCX, R_RDX, R_RSI, R_RDI, R_R8, R_R9,
@@ -31,6 +32,8 @@ struct scan {
     uint32_t call;              /* the first call it lives across */
     uint64_t wanted[REG_COUNT]; /* how late the register is wanted again: wanted_at() */
     uint32_t block[REG_COUNT];  /* … taken for good from */
+    uint32_t next_header;       /* the loop whose start comes next, NO_LOOP: none does */
+    uint32_t next_start;        /* … where that is */
 };
 
 /* Sets of registers, by bit. */
@@ -232,17 +235,69 @@ static uint32_t next_use(struct scan *s, const struct interval *it, uint32_t pos
     return FOREVER;
 }
 
+/* Of each block the header of the innermost loop it is in, of each header where its loop ends.
+ * Loops stand in one piece; what is cold stands behind them and counts as in none. Answers the
+ * first header, NO_LOOP: none. */
+static uint32_t find_loops(struct target_compiler *c)
+{
+    uint32_t blocks = c->blocks.count, open = NO_LOOP, first = NO_LOOP, *next = &first;
+    if (!vec_reserve(c, c->loop_of, blocks) || !vec_reserve(c, c->loop_end, blocks))
+        return NO_LOOP;
+    uint32_t *loop_of = c->loop_of.data, *loop_end = c->loop_end.data;
+    for (uint32_t b = 0; b < blocks; b++) {
+        struct mblock *block = &c->blocks.data[b];
+        unsigned depth = block->cold ? 0 : block->depth;
+        bool header = block->header && depth;
+        while (open != NO_LOOP && c->blocks.data[open].depth >= depth + !header) {
+            uint32_t outer = loop_end[open];
+            loop_end[open] = c->starts.data[b];
+            open = outer;
+        }
+        if (header) {
+            loop_end[b] = open; /* until it is known */
+            open = b;
+            *next = b;
+            next = &block->next_header;
+        }
+        loop_of[b] = open;
+    }
+    *next = NO_LOOP;
+    while (open != NO_LOOP) {
+        uint32_t outer = loop_end[open];
+        loop_end[open] = c->starts.data[blocks];
+        open = outer;
+    }
+    return first;
+}
+
+/* Where the loop that runs now ends, if IT, there since before it, was wanted in this round and
+ * so will be in the next. */
+static uint64_t wanted_again(struct scan *s, const struct interval *it, uint32_t block)
+{
+    struct target_compiler *c = s->c;
+    uint32_t loop = c->loop_of.data[block];
+    if (loop == NO_LOOP || it->use == it->use_end)
+        return UINT64_MAX;
+    const struct use *last = &c->uses.data[it->use];
+    uint32_t from = c->starts.data[loop], end = c->loop_end.data[loop];
+    bool again = last->pos < s->position && last->pos >= from && last->kind >= USE_MEM &&
+                 it->start <= from && it->end >= end;
+    return again ? end : UINT64_MAX;
+}
+
 /* How far off the next use from the current position is, for choosing who gives way. A use outside
  * of the loop that runs now is later than any inside, since the reload then stands outside too.
- * What the next round of a loop takes over through a phi is wanted at the end of this one, unless
- * the phi starts in memory. After so many uses that do as well from memory it is far enough. */
+ * What the next round of a loop takes over, as it is or through a phi, is wanted at the end of this
+ * one, unless the phi starts in memory. After so many uses that do as well from memory it is far
+ * enough. */
 #define LOOP_DISTANCE (1ull << 32)
 #define USES_LOOKED   64
 static uint64_t wanted_at(struct scan *s, struct interval *it)
 {
     struct target_compiler *c = s->c;
     uint32_t pos = s->position;
-    unsigned depth = pos / 2 < c->ins.count ? c->blocks.data[c->block_of.data[pos / 2]].depth : 0;
+    uint32_t block = pos / 2 < c->ins.count ? c->block_of.data[pos / 2] : 0;
+    unsigned depth = c->blocks.data[block].depth;
     /* Of the uses that are over only the last one still matters. */
     while (it->use + 1 < it->use_end && c->uses.data[it->use + 1].pos < pos)
         it->use++;
@@ -252,15 +307,17 @@ static uint64_t wanted_at(struct scan *s, struct interval *it)
         uint32_t phi = leader == it->vreg ? 0 : vreg_at(c, leader)->interval;
         any_counts = !phi || at(s, phi)->start >= pos || at(s, phi)->reg;
     }
+    uint64_t again = depth ? wanted_again(s, it, block) : UINT64_MAX;
     for (uint32_t u = it->use, steps = 0; u < it->use_end; u++, steps++) {
         const struct use *use = &c->uses.data[u];
         if (use->pos < pos)
             continue;
         if (use->kind < USE_MEM && (!any_counts || use->depth < depth) && steps < USES_LOOKED)
             continue;
-        return use->pos + (use->depth < depth ? (depth - use->depth) * LOOP_DISTANCE : 0);
+        uint64_t next = use->pos + (use->depth < depth ? (depth - use->depth) * LOOP_DISTANCE : 0);
+        return next < again ? next : again;
     }
-    return UINT64_MAX;
+    return again;
 }
 
 /* The last use before POS, or the start: splitting before it would leave it without the register.
@@ -651,6 +708,22 @@ static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsig
     occupy(s, i, reg);
 }
 
+/* What is free where the loops start that the scan has come past: for moves on the edges there. */
+static void note_free(struct scan *s)
+{
+    struct target_compiler *c = s->c;
+    while (s->next_start < s->position) {
+        struct mblock *block = &c->blocks.data[s->next_header];
+        for (uint64_t idle = s->idle & GPRS; idle; idle &= idle - 1) {
+            unsigned r = (unsigned)__builtin_ctzll(idle);
+            if (s->event[r] > s->next_start)
+                block->free |= 1u << (r - 1);
+        }
+        s->next_header = block->next_header;
+        s->next_start = s->next_header == NO_LOOP ? FOREVER : c->starts.data[s->next_header];
+    }
+}
+
 bool regalloc_run(struct target_compiler *c)
 {
     struct scan s = {.c = c};
@@ -662,6 +735,8 @@ bool regalloc_run(struct target_compiler *c)
         c->holes[r].count = 0;
     /* Where exceptions arrive all are saved, so that the unwinder need not know which. */
     c->used_regs = c->catches ? SAVED_REGS : 0;
+    s.next_header = find_loops(c);
+    s.next_start = s.next_header == NO_LOOP ? FOREVER : c->starts.data[s.next_header];
     uint32_t steps = 0, whole = c->intervals.count; /* parts come behind */
     for (uint32_t next = 1; (next < whole || c->heap.count) && !c->failed;) {
         uint32_t i;
@@ -673,6 +748,8 @@ bool regalloc_run(struct target_compiler *c)
         else
             i = next++;
         s.position = at(&s, i)->start;
+        if (s.next_start < s.position)
+            note_free(&s);
         const struct vreg *v = vreg_at(c, at(&s, i)->vreg);
         const uint8_t *order = v->xmm ? xmm_order : gpr_order;
         unsigned count = v->xmm ? sizeof xmm_order : sizeof gpr_order;

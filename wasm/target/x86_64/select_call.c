@@ -234,15 +234,37 @@ static void select_return(struct target_compiler *c, const struct ir_ins *ins)
     m->count = (uint16_t)ins->count; /* at most 1000, by limits.h */
 }
 
-/* Out of range: a branch to the default, which is predicted well. The index is cut to the table's
- * size, a power of two, as well, so that no speculation reads beyond it. */
+/* How many values of a switch lead elsewhere than its default; no more than MOST + 1 are counted.
+ */
+static uint32_t cases_of(const struct target_compiler *c, uint32_t most)
+{
+    const struct mblock *block = &c->blocks.data[c->current];
+    const uint32_t *succs = &c->targets.data[block->succs];
+    uint32_t last = block->succ_count - 1, count = 0;
+    for (uint32_t k = 0; k < last && count <= most; k++)
+        count += succs[k] != succs[last];
+    return count;
+}
+
+/* Few values: they are compared with. Otherwise a table. Out of range: a branch to the default,
+ * which is predicted well. The index is cut to the table's size, a power of two, as well, so that
+ * no speculation reads beyond it. */
+enum { COMPARED_CASES = 3 };
 static void select_switch(struct target_compiler *c, const struct ir_ins *ins)
 {
     uint32_t last = c->blocks.data[c->current].succ_count - 1;
-    mreg index = value_reg(c, ins->a), temp = vreg_new(c, false, 8);
+    mreg index = value_reg(c, ins->a);
+    struct mins *m;
+    if (cases_of(c, COMPARED_CASES) <= COMPARED_CASES) {
+        m = put(c, M_SWITCH);
+        m->sub = SWITCH_COMPARE;
+        m->a = index;
+        return;
+    }
+    mreg temp = vreg_new(c, false, 8);
     mreg entry = vreg_new(c, false, 8);
     put_move(c, 4, entry, index);
-    struct mins *m = put(c, M_ALU);
+    m = put(c, M_ALU);
     m->size = 4;
     m->sub = ALU_AND;
     m->dst = entry;
@@ -257,7 +279,7 @@ static void select_switch(struct target_compiler *c, const struct ir_ins *ins)
         m->imm = last;
     }
     m = put(c, M_SWITCH);
-    m->sub = known;
+    m->sub = known ? SWITCH_IN_RANGE : SWITCH_CHECKED;
     m->a = entry;
     m->b = temp;
 }

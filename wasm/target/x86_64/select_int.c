@@ -71,18 +71,40 @@ static bool select_lea(struct target_compiler *c, const struct ir_ins *ins, mreg
     return true;
 }
 
-/* For an operation that overwrites a: prefer as a the operand that is not needed afterwards. */
-static void order_operands(struct target_compiler *c, ir_ref *a, ir_ref *b, unsigned size)
+/* Whether REF is a loop's phi that takes INS over for the next round. */
+static bool goes_round(struct target_compiler *c, ir_ref ref, const struct ir_ins *ins)
+{
+    const struct ir_ins *phi = ins_at(c, ref);
+    if (phi->op != IR_PHI || phi->count != 2)
+        return false;
+    const uint32_t *values = c->f->pool + phi->list;
+    return ins_at(c, values[0]) == ins || ins_at(c, values[1]) == ins;
+}
+
+/* For operation INS, which overwrites a: prefer as a the operand that is not needed afterwards; of
+ * two the one whose register the result is to have. */
+static void order_operands(struct target_compiler *c, const struct ir_ins *ins, ir_ref *a,
+                           ir_ref *b, unsigned size)
 {
     if (is_const(c, *b))
         return;
-    bool swap = is_const(c, *a) || (can_fold_load(c, *a, size) && !can_fold_load(c, *b, size)) ||
+    bool swap = (c->counts.data[*b] == 1 && goes_round(c, *b, ins) && !goes_round(c, *a, ins) &&
+                 !can_fold_load(c, *a, size)) ||
+                is_const(c, *a) || (can_fold_load(c, *a, size) && !can_fold_load(c, *b, size)) ||
                 (c->counts.data[*a] > 1 && c->counts.data[*b] == 1 && !can_fold_load(c, *b, size));
     if (swap) {
         ir_ref t = *a;
         *a = *b;
         *b = t;
     }
+}
+
+/* ~x that is wanted here only. */
+static bool is_not(struct target_compiler *c, ir_ref ref)
+{
+    int64_t k;
+    return ins_at(c, ref)->op == IR_XOR && can_fold(c, ref) &&
+           const_value(c, ins_at(c, ref)->b, &k) && k == -1;
 }
 
 static void select_alu(struct target_compiler *c, const struct ir_ins *ins, mreg to, unsigned alu)
@@ -107,7 +129,7 @@ static void select_alu(struct target_compiler *c, const struct ir_ins *ins, mreg
     if (alu == ALU_ADD && select_lea(c, ins, to, size))
         return;
     if (alu != ALU_SUB)
-        order_operands(c, &a, &b, size);
+        order_operands(c, ins, &a, &b, size);
     if (alu == ALU_AND && const_value(c, b, &k)) {
         if (k == 0xff || k == 0xffff || (size == 8 && k == 0xffffffff)) {
             mreg from = value_reg(c, a);
@@ -120,8 +142,12 @@ static void select_alu(struct target_compiler *c, const struct ir_ins *ins, mreg
         if (size == 8 && k >= 0 && k <= INT32_MAX)
             size = 4; /* the upper half comes out zero anyway */
     }
-    if (alu == ALU_AND && c->cpu.bmi1 && ins_at(c, b)->op == IR_XOR && can_fold(c, b) &&
-        const_value(c, ins_at(c, b)->b, &k) && k == -1) {
+    if (alu == ALU_AND && c->cpu.bmi1 && (is_not(c, a) || is_not(c, b))) {
+        if (!is_not(c, b)) {
+            ir_ref t = a;
+            a = b;
+            b = t;
+        }
         mreg inverted = value_reg(c, ins_at(c, b)->a), other = value_reg(c, a);
         struct mins *m = put(c, M_ANDN);
         m->size = (uint8_t)size;
@@ -147,7 +173,7 @@ static void select_mul(struct target_compiler *c, const struct ir_ins *ins, mreg
 {
     unsigned size = type_size(ins->type);
     ir_ref a = ins->a, b = ins->b;
-    order_operands(c, &a, &b, size);
+    order_operands(c, ins, &a, &b, size);
     if (size == 4) {
         a = low_half(c, a);
         b = low_half(c, b);
