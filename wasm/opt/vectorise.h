@@ -65,6 +65,7 @@ enum vec_kind {
     VEC_STORE,
     VEC_OP,
     VEC_SHIFT,    /* by scalar */
+    VEC_SWAP,     /* the bytes of each lane turned around */
     VEC_SAME,     /* operand a, in as many bits as count */
     VEC_COUNTER,  /* a linear value */
     VEC_PREVIOUS, /* what operand a was an element before; the phi says what it was at first */

@@ -345,6 +345,14 @@ static void compute(struct emitter *e, struct vec_node *n, uint32_t j)
     case VEC_OP: n->value = simd(e, n->simd, IR_V128, a, b); break;
     case VEC_SHIFT: n->value = simd(e, n->simd, IR_V128, a, n->start); break;
     case VEC_SAME: n->value = a; break;
+    case VEC_SWAP: {
+        uint8_t lanes[16];
+        for (unsigned k = 0; k < 16; k++)
+            lanes[k] =
+                (uint8_t)(k / v->lane_size * v->lane_size + v->lane_size - 1 - k % v->lane_size);
+        n->value = shuffle(e, a, a, lanes);
+        break;
+    }
     case VEC_COUNTER:
         n->value = n->phi;
         if (j)

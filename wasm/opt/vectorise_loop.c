@@ -203,6 +203,10 @@ bool vec_linear(const struct vec_loop *v, ir_ref ref, struct vec_linear *linear)
         const struct vec_induction *i;
         if (ins->op == IR_CONST) {
             linear->constant += at.factor * (uint32_t)ins->imm;
+        } else if (!vec_inside(v, at.ref) && ins->op == IR_ADD && f->ins[ins->b].op == IR_CONST) {
+            /* so that distances of what was computed before the loop are seen */
+            stack[depth++] = (typeof(stack[0])){ins->a, at.factor};
+            stack[depth++] = (typeof(stack[0])){ins->b, at.factor};
         } else if (!vec_inside(v, at.ref)) {
             if (!add_term(linear, at.ref, at.factor))
                 return false;
@@ -305,4 +309,3 @@ bool vec_begin(struct vec_loop *v, struct ir_func *f, ir_block_ref block, ir_blo
     v->exit = ir_succs(f, block)[ir_succs(f, block)[0] == block];
     return read_body(v) && find_inductions(v) && find_test(v) && find_pointers(v) && find_lanes(v);
 }
-

@@ -379,8 +379,13 @@ static bool choose_size(struct vec_loop *v, uint32_t size)
             if (size != 4)
                 return false;
             break;
+        case VEC_SWAP:
         case VEC_SAME: n->kind = VEC_OP; __attribute__((fallthrough));
         case VEC_OP:
+            if (op == IR_BSWAP) {
+                n->kind = VEC_SWAP;
+                break;
+            }
             if (op == IR_BITCAST || op == IR_EXT8 || op == IR_EXT16) {
                 if (op != IR_BITCAST && size >= 4)
                     return false;
