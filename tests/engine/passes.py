@@ -15,7 +15,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 from tap import QUINCE, main  # noqa: E402
-from vector_loops import VectorLoops  # noqa: E402
+from vector_loops import FloatLoops, FloatNests, Nests, VectorLoops  # noqa: E402
 
 TOP = 65536
 ADDRESSES = [0, 1, 5, 64, 1000, TOP - 9, TOP - 8, TOP - 7, TOP - 4, TOP - 3, TOP - 2, TOP - 1, TOP,
@@ -389,14 +389,14 @@ class Mixed(States):
 def function(shape, rng, index):
     return f"""  (func $f{index} (param $p i32) (param $x i64) (param $y i32) (result i64)
     (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32) (local $n i32) (local $q i32)
-    (local $r i32) (local $of32 f32) (local $of64 f64)
+    (local $r i32) (local $u i32) (local $v i32) (local $w i32) (local $of32 f32) (local $of64 f64)
     {shape(rng).body()})
 """
 
 
 def module(shape, rng, functions):
     """Every function is called through a table, so that it cannot know its arguments."""
-    data = "".join(f"\\{rng.randrange(256):02x}" for _ in range(96))
+    data = "".join(f"\\{rng.randrange(getattr(shape, 'DATA', 256)):02x}" for _ in range(96))
     text = f"""(module
   (type $t (func (param i32 i64 i32) (result i64)))
   (memory (export "memory") 1)
@@ -721,7 +721,9 @@ TESTS = [
     ("a state machine goes from state to state without its switch", state_machine),
 ]
 SHAPES = [("sums and stores of bytes", Bytes), ("state machines", States),
-          ("small functions", Calls), ("counted loops", Loops), ("vector loops", VectorLoops),
+          ("small functions", Calls), ("counted loops", Loops), ("vector loops of integers", VectorLoops),
+          ("vector loops of floats", FloatLoops), ("nests of loops of integers", Nests),
+          ("nests of loops of floats", FloatNests),
           ("all of these together", Mixed)]
 
 

@@ -2,16 +2,29 @@
 
 # Loads, stores, bytes of an element and operations of each kind of element; {0} and {1} are values.
 INTEGER = ["add", "sub", "and", "or", "xor", "add", "mul"]
-FLOAT = ["add", "sub", "mul", "add", "div", "min", "max"]
+FLOAT = ["add", "sub", "mul", "add", "div"]
 KINDS = [
     ("i32", "load8_u", "store8", 1), ("i32", "load8_s", "store8", 1), ("i32", "load16_u", "store16", 2),
     ("i32", "load16_s", "store16", 2), ("i32", "load", "store", 4), ("i32", "load", "store", 4),
     ("i64", "load", "store", 8), ("i64", "load32_u", "store32", 4), ("i64", "load32_s", "store32", 4),
     ("f32", "load", "store", 4), ("f64", "load", "store", 8), ("f64", "load", "store", 8)]
+INTEGERS, FLOATS = KINDS[:9], KINDS[9:]
 INDEX = {1: 0, 2: 1, 4: 2, 8: 3}
 
 
+def fill(rng, limit):
+    """Something else than zeros around $p, no word above LIMIT."""
+    return f"""(local.set $i (i32.const 0))
+    (loop $fill
+      (i32.store (i32.and (i32.add (local.get $i) (local.get $p)) (i32.const 0xfffc))
+        (i32.and (i32.const {limit})
+          (i32.mul (i32.add (local.get $i) (local.get $y)) (i32.const {rng.choice([0x01010101, 0x9e3779b1, 0x10001])}))))
+      (br_if $fill (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const 4))) (i32.const 2048))))"""
+
+
 class VectorLoops:
+    KINDS, LIMIT = INTEGERS, 0xffffffff
+
     def __init__(self, rng):
         self.rng = rng
 
@@ -50,7 +63,7 @@ class VectorLoops:
             if t[0] == "i":
                 op, k = rng.choice(["shl", "shr_u", "shr_s", "rotl"]), rng.choice([1, 3, 7, 8, 17])
                 return lambda lane: f"({t}.{op} {inner(lane)} ({t}.const {k}))"
-            op = rng.choice(["neg", "abs", "sqrt", "floor", "nearest"])
+            op = rng.choice(["sqrt", "floor", "ceil", "trunc", "nearest"])
             return lambda lane: f"({t}.{op} {inner(lane)})"
         if kind == 4 and t == "i32" and rng.random() < 0.4:
             op, inner = rng.choice(["extend8_s", "extend16_s"]), self.template(depth - 1)
@@ -60,6 +73,11 @@ class VectorLoops:
             op = rng.choice(["lt", "gt", "le", "eq", "ne"])
             op += rng.choice(["_s", "_u"]) if t[0] == "i" and op not in ("eq", "ne") else ""
             return lambda lane: f"(select {a(lane)} {b(lane)} ({t}.{op} {a(lane)} {b(lane)}))"
+        if t == "f32" and rng.random() < 0.3:
+            stream = rng.choice(self.streams)
+            at = lambda lane: f"(f32.convert_i32_s (i32.load offset={stream[1] + 4 * lane} {stream[0]}))"
+            op, one = rng.choice(["min", "max"]), rng.choice(["neg", "abs"])
+            return lambda lane: f"(f32.{op} (f32.{one} {at(lane)}) (f32.const 1e6))"
         a, b = self.template(depth - 1), self.template(depth - 1)
         op = rng.choice(INTEGER if t[0] == "i" else FLOAT)
         turn = op in ("add", "mul", "and", "or", "xor") and self.turns
@@ -130,7 +148,7 @@ class VectorLoops:
 
     def loop(self, label):
         rng = self.rng
-        self.type, load, store, size = rng.choice(KINDS)
+        self.type, load, store, size = rng.choice(self.KINDS)
         self.lanes = rng.choice([1, 1, 1, 2, 2, 3, 4, 4, 8])
         self.wrong = 0.02 if rng.random() < 0.2 else 0
         self.turns = rng.random() < 0.2
@@ -187,11 +205,6 @@ class VectorLoops:
 
     def body(self):
         rng = self.rng
-        fill = f"""(local.set $i (i32.const 0))
-    (loop $fill
-      (i32.store (i32.add (local.get $i) (i32.and (local.get $p) (i32.const 0x7ff0)))
-        (i32.mul (i32.add (local.get $i) (local.get $y)) (i32.const {rng.choice([0x01010101, 0x9e3779b1, 0x10001])})))
-      (br_if $fill (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const 4))) (i32.const 512))))"""
         # Most of what passes.py passes as $p traps at once.
         at = rng.choice([0, 400, 1000, 20000, 65536 - 700])
         place = f"(local.set $p (i32.add (i32.and (local.get $p) (i32.const 0xff)) (i32.const {at})))"
@@ -199,7 +212,93 @@ class VectorLoops:
             place = ""
         loops = "\n    ".join(self.loop(f"l{k}") for k in range(rng.randrange(1, 3)))
         wanted = rng.choice(["(local.get $i)", "(local.get $k)", "(i32.const 0)", "(i32.const 0)"])
-        return f"""{fill} {place}
+        return f"""{place} {fill(rng, self.LIMIT)}
     {loops}
     (i64.add (i64.add (local.get $s) (i64.mul (i64.extend_i32_u (local.get $t)) (i64.const 7)))
       (i64.extend_i32_u {wanted}))"""
+
+
+class FloatLoops(VectorLoops):
+    """Which NaN an operation on two of them gives, Wasm does not say: here there is only one."""
+
+    KINDS, LIMIT, DATA = FLOATS, 0x3fffffff, 0x40
+
+
+class Nests:
+    """Loops around a loop of one block, whose rounds may be lanes of vectors: products of matrices."""
+
+    KINDS, LIMIT = INTEGERS, 0xffffffff
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def nest(self, label):
+        rng = self.rng
+        t, load, store, size = rng.choice(self.KINDS)
+        acc = {"i32": "$t", "i64": "$s", "f32": "$of32", "f64": "$of64"}[t]
+        ops = INTEGER if t[0] == "i" else FLOAT
+        place = lambda: rng.choice([0, 0, 64, 300, 1024, 2048, 5000, rng.randrange(-64, 65), 65536 - 900])
+        at = lambda: f"(i32.add (local.get $p) (i32.const {place()}))"
+        def number(most):
+            n = f"(i32.const {rng.randrange(1, most)})"
+            return n if rng.random() < 0.5 else f"(i32.add (i32.rem_u (local.get $y) (i32.const {most})) (i32.const 1))"
+        stride = rng.choice([size, size * 8, 48, 52, -size, -16, 0])
+        column_step = rng.choice([size] * 6 + [2 * size, 0, -size, 1])
+        row_step = rng.choice([size, size, 4])
+        before = [f"(local.set $k {at()})", f"(local.set $m {at()})", f"(local.set $u {at()})"]
+        if rng.random() < 0.2: # behind or in the column
+            before[1] = f"(local.set $m (i32.add (local.get $k) (i32.const {size * rng.randrange(-9, 10)})))"
+        start = rng.choice([f"({t}.const 0)", f"({t}.const 3)", f"(local.get {acc})", f"({t}.{load} (local.get $m))",
+                            f"({t}.{load} offset=16 (local.get $k))"])
+        begin = [f"(local.set {acc} {start})", "(local.set $n (local.get $k))", "(local.set $q (local.get $u))"]
+        column = f"({t}.{load} offset={rng.choice([0, 0, 8, size])} (local.get $n))"
+        row = f"({t}.{load} offset={rng.choice([0, 0, 4])} (local.get $q))"
+        other = rng.choice([column, f"({t}.{load} offset=32 (local.get $n))"])
+        if t == "i32" and rng.random() < 0.2:
+            other = rng.choice(["(local.get $r)", "(local.get $i)", "(i32.add (local.get $r) (local.get $i))"])
+        term = f"({t}.{rng.choice(ops)} {column} {rng.choice([row, row, other])})"
+        if t[0] == "i" and rng.random() < 0.3:
+            term = f"({t}.{rng.choice(['shl', 'shr_u', 'shr_s'])} {term} ({t}.const {rng.choice([1, 5, 8])}))"
+        inner = [f"(local.set {acc} ({t}.{rng.choice(ops)} (local.get {acc}) {term}))"] * rng.choice([1, 1, 2])
+        inner += [f"(local.set $n (i32.add (local.get $n) (i32.const {stride})))",
+                  f"(local.set $q (i32.add (local.get $q) (i32.const {row_step})))"]
+        if rng.random() < 0.1:
+            inner.insert(0, f"({t}.{store} offset=8 (local.get $m) (local.get {acc}))")
+        result = f"(local.get {acc})"
+        if rng.random() < 0.4:
+            result = f"({t}.{rng.choice(ops)} ({t}.{load} (local.get $m)) {result})"
+        target = "(i32.const 40)" if rng.random() < 0.05 else "(local.get $m)"
+        end = [f"({t}.{store} offset={rng.choice([0, 0, size])} {target} {result})",
+               f"(local.set $k (i32.add (local.get $k) (i32.const {column_step})))",
+               f"(local.set $m (i32.add (local.get $m) (i32.const {rng.choice([size] * 8 + [2 * size])})))"]
+        if rng.random() < 0.05:
+            end.append("(local.set $u (i32.add (local.get $u) (i32.const 4)))")
+        down = rng.random() < 0.5
+        rounds, again = number(17), "(local.tee $i (i32.sub (local.get $i) (i32.const 1)))"
+        begin.append(f"(local.set $i {rounds if down else '(i32.const 0)'})")
+        if not down:
+            before.append(f"(local.set $v {rounds})")
+            how = rng.choice(["ne", "lt_s", "lt_u"])
+            again = f"(i32.{how} (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $v))"
+        text = " ".join
+        return f"""{text(before)} (local.set $r (i32.const 0)) (local.set $w {number(30)})
+    (loop ${label} {text(begin)}
+      (loop ${label}i {text(inner)}
+        (br_if ${label}i {again}))
+      {text(end)}
+      (br_if ${label} (i32.ne (local.tee $r (i32.add (local.get $r) (i32.const 1))) (local.get $w))))"""
+
+    def body(self):
+        rng = self.rng
+        place = f"(local.set $p (i32.add (i32.and (local.get $p) (i32.const 0xff)) (i32.const {rng.choice([400, 1000, 20000, 65536 - 1200])})))"
+        if rng.random() < 0.1:
+            place = ""
+        wanted = rng.choice(["(i32.const 0)", "(local.get $k)", "(local.get $r)", "(i32.const 0)", "(local.get $t)"])
+        nests = "\n    ".join(self.nest(f"n{k}") for k in range(rng.randrange(1, 3)))
+        return f"""{place} {fill(rng, self.LIMIT)}
+    {nests}
+    (i64.add (local.get $s) (i64.extend_i32_u {wanted}))"""
+
+
+class FloatNests(Nests):
+    KINDS, LIMIT, DATA = FLOATS, 0x3fffffff, 0x40

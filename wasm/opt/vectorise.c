@@ -15,7 +15,6 @@ enum {
     LOOPS_MAX = 64,       /* in a function */
     GROWTH = 2,           /* a function grows by half of it */
     GROWTH_ALWAYS = 2000, /* and instructions more */
-    REPAIR_FACTOR = 16,   /* originals × blocks, of the function's instructions */
 };
 
 /* A loop of one block that touches memory and might do. The predecessor outside, IR_NONE: no. */
@@ -42,28 +41,37 @@ static ir_block_ref candidate(const struct ir_func *f, ir_block_ref b)
     return has_memory ? preds[preds[0] == b] : IR_NONE;
 }
 
-/* Marks what of the loops LOOPS is used outside of its block. */
+/* Marks what of the loops LOOPS is used outside of its block, and of it and the loop around. */
 static bool mark_wanted(struct ir_func *f, const ir_block_ref *loops, uint32_t count)
 {
-    uint8_t *is_loop = wasm_host_alloc(f->block_count);
-    if (!is_loop)
+    uint8_t *loop_of =
+        wasm_host_alloc(f->block_count); /* its number and 1, also of what is around */
+    if (!loop_of)
         return false;
-    memset(is_loop, 0, f->block_count);
+    memset(loop_of, 0, f->block_count);
     for (uint32_t i = 0; i < count; i++) {
-        is_loop[loops[i]] = 1;
-        for (ir_ref r = f->blocks[loops[i]].first; r; r = f->ins[r].next)
-            f->ins[r].mark = 0;
+        ir_block_ref around[3] = {loops[i]};
+        around[1] = vec_nest_around(f, loops[i], &around[2]);
+        for (unsigned k = 0; k < (around[1] == IR_NONE ? 1 : 3); k++) {
+            loop_of[around[k]] = (uint8_t)(i + 1);
+            for (ir_ref r = f->blocks[around[k]].first; r; r = f->ins[r].next)
+                f->ins[r].mark = 0;
+        }
     }
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
+            ir_block_ref b = f->ins[r].block;
             uint32_t operands = ir_operand_count(&f->ins[r]);
             for (uint32_t k = 0; k < operands; k++) {
                 struct ir_ins *used = &f->ins[*ir_operand(f, &f->ins[r], k)];
-                if (is_loop[used->block] && used->block != f->ins[r].block)
-                    used->mark |= VEC_WANTED;
+                if (!loop_of[used->block] || used->block == b)
+                    continue;
+                used->mark |= VEC_WANTED;
+                if (loop_of[used->block] != loop_of[b])
+                    used->mark |= VEC_WANTED_NEST;
             }
         }
-    wasm_host_free(is_loop);
+    wasm_host_free(loop_of);
     return true;
 }
 
@@ -98,11 +106,11 @@ static bool begin(struct vectoriser *w, struct ir_func *f, ir_block_ref b)
 static bool visit(struct vectoriser *w, struct ir_func *f, ir_block_ref b, bool *changed)
 {
     struct vec_loop *v = &w->loop;
-    if (!begin(w, f, b) || !vec_match(v))
+    if (candidate(f, b) == IR_NONE)
         return true;
-    if ((uint64_t)(w->def_count + v->wanted_count) * f->block_count >
-        (uint64_t)REPAIR_FACTOR * f->ins_count)
-        v->leaves_last = true;
+    if (!begin(w, f, b) || !vec_match(v))
+        return vec_nest(v, f, b, w->defs, &w->def_count, changed);
+    vec_limit_repairs(v, w->def_count);
     *changed = true;
     return vec_emit(v, w->defs, &w->def_count);
 }
@@ -117,7 +125,8 @@ bool opt_vectorise(struct ir_func *f)
             continue;
         if (!w && !(w = wasm_host_alloc(sizeof *w)))
             return false;
-        if (begin(w, f, f->order[i]))
+        ir_block_ref latch;
+        if (begin(w, f, f->order[i]) || vec_nest_around(f, f->order[i], &latch) != IR_NONE)
             loops[count++] = f->order[i];
     }
     bool changed = false, good = !count || mark_wanted(f, loops, count);

@@ -26,10 +26,22 @@ enum {
     VEC_STEP = 1 << 12,   /* up to: bytes a round */
 };
 
+struct repair_def;
+
 /* A phi that grows by a constant. */
 struct vec_induction {
     ir_ref phi, next, start;
     uint32_t step;
+};
+
+/* A loop goes on while what starts with START and steps by STEP, before (TESTS_NEXT: after) its
+ * step, TEST LIMIT (0: the constant 0). */
+struct vec_counter {
+    ir_ref start, limit;
+    uint32_t step;
+    uint16_t test;
+    bool tests_next;
+    uint32_t known_rounds; /* 0: not known */
 };
 
 /* Sum of coefficient × value, and a constant, modulo 2^32. A value is of outside or a phi that
@@ -105,17 +117,11 @@ struct vec_pair {
 
 struct vec_loop {
     struct ir_func *f;
-    ir_block_ref block, before, exit;
+    ir_block_ref block, latch, before, exit;
     uint32_t slot; /* of BEFORE among the predecessors */
     uint32_t memory;
 
-    /* The loop goes on while COUNTER's phi (TESTS_NEXT: its next value) OP LIMIT (0: constant 0).
-     */
-    uint32_t counter;
-    uint16_t test;
-    bool tests_next;
-    ir_ref limit;
-    uint32_t known_rounds; /* 0: not known */
+    struct vec_counter counter;
 
     uint32_t lanes, lane_size; /* elements a scalar round; bytes of an element in a register */
     uint32_t rounds;           /* of the scalar loop in one of the vector loop; a power of two */
@@ -142,8 +148,9 @@ struct vec_loop {
 };
 
 /* mark of instructions of a loop: position in the body, and whether one outside uses it. */
-#define VEC_WANTED   0x80000000u
-#define VEC_POSITION 0x7fffffffu
+#define VEC_WANTED      0x80000000u
+#define VEC_WANTED_NEST 0x40000000u /* outside of the loop around it as well */
+#define VEC_POSITION    0x3fffffffu
 
 static inline uint32_t vec_position(const struct vec_loop *v, ir_ref ref)
 {
@@ -163,15 +170,41 @@ bool vec_same_terms(const struct vec_linear *a, const struct vec_linear *b);
 bool vec_begin(struct vec_loop *v, struct ir_func *f, ir_block_ref block, ir_block_ref before);
 /* Then, with VEC_WANTED in the marks: whether it can be vectorised. */
 bool vec_match(struct vec_loop *v);
+/* The comparison at the end of LATCH that sends on to HEADER, with one of INDUCTIONS. The limit may
+ * be a value of the loop. */
+bool vec_find_counter(const struct ir_func *f, ir_block_ref latch, ir_block_ref header,
+                      const struct vec_induction *inductions, uint32_t count,
+                      struct vec_counter *counter);
 /* Linear form of REF in the loop; false: it has none. */
 bool vec_linear(const struct vec_loop *v, ir_ref ref, struct vec_linear *linear);
 static inline bool vec_inside(const struct vec_loop *v, ir_ref ref)
 {
     return v->f->ins[ref].block == v->block && v->f->ins[ref].op != IR_CONST;
 }
-/* Makes the code. Appends to DEFS what repair_ssa() needs, at most VEC_PHIS; false: no memory. */
-struct repair_def;
+/* vectorise_emit.c: makes the code. Appends to DEFS what repair_ssa() needs, at most VEC_PHIS;
+ * false: no memory. */
 bool vec_emit(struct vec_loop *v, struct repair_def *defs, uint32_t *def_count);
+
+/* vectorise_nest.c: the header and *LATCH of a loop around INNER, a loop of one block, if there is
+ * nothing else in it; IR_NONE: no. */
+ir_block_ref vec_nest_around(const struct ir_func *f, ir_block_ref inner, ir_block_ref *latch);
+/* Vectorises that loop if it can: as vec_match() and vec_emit(). V is space for it. */
+bool vec_nest(struct vec_loop *v, struct ir_func *f, ir_block_ref inner, struct repair_def *defs,
+              uint32_t *def_count, bool *changed);
+
+/* Nothing is wanted if finding it is too much work: the scalar loop does the last round then. */
+enum { VEC_REPAIRS = 16 }; /* originals × blocks, of the function's instructions */
+static inline void vec_limit_repairs(struct vec_loop *v, uint32_t def_count)
+{
+    if ((uint64_t)(def_count + v->wanted_count) * v->f->block_count >
+        (uint64_t)VEC_REPAIRS * v->f->ins_count)
+        v->leaves_last = true;
+}
+
+unsigned vec_access_size(unsigned access); /* bytes; 0: no element */
+/* Whether a memory has 32-bit addresses and no other thread sees it. */
+bool vec_plain_memory(const struct ir_func *f, uint32_t memory);
+bool vec_add_term(struct vec_linear *l, ir_ref value, uint32_t factor); /* false: no room */
 
 /* vectorise_ops.c: the vector operation for a scalar one, on lanes of SIZE bytes that hold values
  * of TYPE (or their low bits); 0: none. */

@@ -9,65 +9,57 @@
  * All sums of addresses are made in 64 bits. */
 #include "opt/fold.h"
 #include "opt/repair.h"
-#include "opt/vectorise.h"
+#include "opt/vectorise_emit.h"
 #include "ir/simd.h"
 
 #include <string.h>
 
-struct emitter {
-    struct vec_loop *v;
-    struct ir_func *f;
-    ir_block_ref now, join, vector, after;
-    ir_ref start[VEC_POINTERS], wide[VEC_POINTERS], end[VEC_POINTERS]; /* I32, I64, I64 */
-    ir_ref pointer[VEC_POINTERS];                                      /* of the vector loop */
-    ir_ref total, rounds; /* I64: of the scalar loop; those that the vector loop does */
-};
-
-static ir_ref constant(struct emitter *e, uint8_t type, uint64_t value)
+ir_ref vec_constant(struct emitter *e, uint8_t type, uint64_t value)
 {
     ir_ref r = ir_append(e->f, e->now, IR_CONST, (enum ir_type)type);
     e->f->ins[r].imm = type == IR_I32 ? (uint32_t)value : value;
     return r;
 }
 
-static ir_ref vector_constant(struct emitter *e, uint64_t low, uint64_t high)
+ir_ref vec_vector_constant(struct emitter *e, uint64_t low, uint64_t high)
 {
-    ir_ref r = constant(e, IR_V128, low);
+    ir_ref r = vec_constant(e, IR_V128, low);
     e->f->ins[r].imm2 = high;
     return r;
 }
 
 /* One or two operands; TYPE that of the result. */
-static ir_ref put(struct emitter *e, enum ir_op op, uint8_t type, ir_ref a, ir_ref b)
+ir_ref vec_put(struct emitter *e, enum ir_op op, uint8_t type, ir_ref a, ir_ref b)
 {
     struct ir_func *f = e->f;
     int64_t x = 0, y = 0;
     bool known = opt_const(f, a, &x), b_known = b && opt_const(f, b, &y);
     uint64_t value;
     if (known && b_known && fold_value(op, x, y, f->ins[a].type == IR_I64, &value))
-        return constant(e, type, value);
+        return vec_constant(e, type, value);
     if (known && op == IR_ZEXT)
-        return constant(e, type, (uint32_t)x);
+        return vec_constant(e, type, (uint32_t)x);
     if (known && op == IR_SEXT)
-        return constant(e, type, (uint64_t)x);
+        return vec_constant(e, type, (uint64_t)x);
     if (known && op == IR_WRAP)
-        return constant(e, type, (uint64_t)x);
+        return vec_constant(e, type, (uint64_t)x);
     if (b_known && !y && (op == IR_ADD || op == IR_SUB || op == IR_SHL || op == IR_SHR_U))
         return a;
     if (b_known && op == IR_MUL && y > 0 && !(y & (y - 1)))
-        return put(e, IR_SHL, type, a, constant(e, type, (uint64_t)__builtin_ctzll((uint64_t)y)));
+        return vec_put(e, IR_SHL, type, a,
+                       vec_constant(e, type, (uint64_t)__builtin_ctzll((uint64_t)y)));
     ir_ref r = ir_append(f, e->now, op, (enum ir_type)type);
     f->ins[r].a = a;
     f->ins[r].b = b;
     return r;
 }
 
-static ir_ref put_k(struct emitter *e, enum ir_op op, uint8_t type, ir_ref a, uint64_t k)
+ir_ref vec_put_k(struct emitter *e, enum ir_op op, uint8_t type, ir_ref a, uint64_t k)
 {
-    return put(e, op, type, a, constant(e, e->f->ins[a].type, k));
+    return vec_put(e, op, type, a, vec_constant(e, e->f->ins[a].type, k));
 }
 
-static ir_ref simd(struct emitter *e, uint16_t op, uint8_t type, ir_ref a, ir_ref b)
+ir_ref vec_simd(struct emitter *e, uint16_t op, uint8_t type, ir_ref a, ir_ref b)
 {
     ir_ref r = ir_append(e->f, e->now, b ? IR_SIMD2 : IR_SIMD1, (enum ir_type)type);
     e->f->ins[r].a = a;
@@ -77,9 +69,9 @@ static ir_ref simd(struct emitter *e, uint16_t op, uint8_t type, ir_ref a, ir_re
 }
 
 /* Bytes LANES of the two. */
-static ir_ref shuffle(struct emitter *e, ir_ref a, ir_ref b, const uint8_t lanes[16])
+static ir_ref vec_shuffle(struct emitter *e, ir_ref a, ir_ref b, const uint8_t lanes[16])
 {
-    ir_ref r = simd(e, SIMD_I8X16_SHUFFLE, IR_V128, a, b);
+    ir_ref r = vec_simd(e, SIMD_I8X16_SHUFFLE, IR_V128, a, b);
     uint64_t words[2] = {0};
     for (unsigned k = 0; k < 16; k++)
         words[k / 8] |= (uint64_t)lanes[k] << (k % 8 * 8);
@@ -88,16 +80,16 @@ static ir_ref shuffle(struct emitter *e, ir_ref a, ir_ref b, const uint8_t lanes
     return r;
 }
 
-static ir_ref splat(struct emitter *e, uint8_t type, ir_ref value)
+ir_ref vec_splat(struct emitter *e, uint8_t type, ir_ref value)
 {
-    return simd(e, vec_splat_op(type, e->v->lane_size), IR_V128, value, 0);
+    return vec_simd(e, vec_splat_op(type, e->v->lane_size), IR_V128, value, 0);
 }
 
 /* What REF of outside is here: constants may stand in the loop. */
-static ir_ref outside(struct emitter *e, ir_ref ref)
+ir_ref vec_outside(struct emitter *e, ir_ref ref)
 {
     const struct ir_ins *ins = &e->f->ins[ref];
-    if (ins->block != e->v->block)
+    if (ins->op != IR_CONST)
         return ref;
     uint64_t imm2 = ins->imm2, imm = ins->imm;
     ir_ref r = ir_append(e->f, e->now, IR_CONST, (enum ir_type)ins->type);
@@ -107,7 +99,7 @@ static ir_ref outside(struct emitter *e, ir_ref ref)
 }
 
 /* Goes on in a new block if CONDITION holds, else to the scalar loop. */
-static void check(struct emitter *e, ir_ref condition)
+void vec_check(struct emitter *e, ir_ref condition)
 {
     struct ir_func *f = e->f;
     int64_t k;
@@ -122,50 +114,46 @@ static void check(struct emitter *e, ir_ref condition)
 
 /* ---- tests ---- */
 
-/* Rounds of the loop: total. */
-static void count_rounds(struct emitter *e)
+/* I64: rounds of the loop that C counts. */
+ir_ref vec_count_rounds(struct emitter *e, const struct vec_counter *c)
 {
-    struct vec_loop *v = e->v;
-    const struct vec_induction *i = &v->inductions[v->counter];
-    bool down = i->step >> 31;
-    uint32_t stride = down ? 0 - i->step : i->step;
+    bool down = c->step >> 31;
+    uint32_t stride = down ? 0 - c->step : c->step;
     unsigned shift = (unsigned)__builtin_ctz(stride);
-    bool is_power = !(stride & (stride - 1));
-    ir_ref limit = v->limit ? outside(e, v->limit) : constant(e, IR_I32, 0);
-    if (v->known_rounds) {
-        e->total = constant(e, IR_I64, v->known_rounds);
-        return;
-    }
-    if (v->test == IR_NE) {
-        ir_ref distance = put(e, IR_SUB, IR_I32, down ? i->start : limit, down ? limit : i->start);
+    if (c->known_rounds)
+        return vec_constant(e, IR_I64, c->known_rounds);
+    ir_ref start = vec_outside(e, c->start), total;
+    ir_ref limit = c->limit ? vec_outside(e, c->limit) : vec_constant(e, IR_I32, 0);
+    if (c->test == IR_NE) {
+        ir_ref distance = vec_put(e, IR_SUB, IR_I32, down ? start : limit, down ? limit : start);
         if (stride > 1)
-            check(e, put_k(e, IR_EQ, IR_I32, put_k(e, IR_AND, IR_I32, distance, stride - 1), 0));
-        ir_ref rounds = put_k(e, IR_SHR_U, IR_I32, distance, shift);
-        e->total = put(e, IR_ZEXT, IR_I64, rounds, 0);
+            vec_check(e, vec_put_k(e, IR_EQ, IR_I32,
+                                   vec_put_k(e, IR_AND, IR_I32, distance, stride - 1), 0));
+        total = vec_put(e, IR_ZEXT, IR_I64, vec_put_k(e, IR_SHR_U, IR_I32, distance, shift), 0);
     } else {
         bool is_signed =
-            v->test == IR_LT_S || v->test == IR_LE_S || v->test == IR_GT_S || v->test == IR_GE_S;
+            c->test == IR_LT_S || c->test == IR_LE_S || c->test == IR_GT_S || c->test == IR_GE_S;
         bool meets =
-            v->test == IR_LE_S || v->test == IR_LE_U || v->test == IR_GE_S || v->test == IR_GE_U;
+            c->test == IR_LE_S || c->test == IR_LE_U || c->test == IR_GE_S || c->test == IR_GE_U;
         enum ir_op extend = is_signed ? IR_SEXT : IR_ZEXT;
-        ir_ref from = put(e, extend, IR_I64, i->start, 0), to = put(e, extend, IR_I64, limit, 0);
-        ir_ref distance = put(e, IR_SUB, IR_I64, down ? from : to, down ? to : from);
-        check(e, put_k(e, IR_GT_S, IR_I32, distance, meets ? UINT64_MAX : 0));
-        distance = put_k(e, IR_ADD, IR_I64, distance, stride - 1 + meets);
-        e->total = is_power ? put_k(e, IR_SHR_U, IR_I64, distance, shift)
-                            : put_k(e, IR_DIV_U, IR_I64, distance, stride);
+        ir_ref from = vec_put(e, extend, IR_I64, start, 0),
+               to = vec_put(e, extend, IR_I64, limit, 0);
+        ir_ref distance = vec_put(e, IR_SUB, IR_I64, down ? from : to, down ? to : from);
+        vec_check(e, vec_put_k(e, IR_GT_S, IR_I32, distance, meets ? UINT64_MAX : 0));
+        distance = vec_put_k(e, IR_ADD, IR_I64, distance, stride - 1 + meets);
+        total = stride & (stride - 1) ? vec_put_k(e, IR_DIV_U, IR_I64, distance, stride)
+                                      : vec_put_k(e, IR_SHR_U, IR_I64, distance, shift);
         if (stride > 1 || meets) {
             /* What it counts with does not wrap before the end. */
-            ir_ref way = put_k(e, IR_MUL, IR_I64, e->total, stride);
-            ir_ref last = put(e, down ? IR_SUB : IR_ADD, IR_I64, from, way);
+            ir_ref way = vec_put_k(e, IR_MUL, IR_I64, total, stride);
+            ir_ref last = vec_put(e, down ? IR_SUB : IR_ADD, IR_I64, from, way);
             int64_t least = is_signed ? INT32_MIN : 0,
                     greatest = is_signed ? INT32_MAX : UINT32_MAX;
-            check(e, put_k(e, down ? IR_GE_S : IR_LE_S, IR_I32, last,
-                           (uint64_t)(down ? least : greatest)));
+            vec_check(e, vec_put_k(e, down ? IR_GE_S : IR_LE_S, IR_I32, last,
+                                   (uint64_t)(down ? least : greatest)));
         }
     }
-    if (!v->tests_next)
-        e->total = put_k(e, IR_ADD, IR_I64, e->total, 1);
+    return c->tests_next ? total : vec_put_k(e, IR_ADD, IR_I64, total, 1);
 }
 
 /* LINEAR when the loop begins. */
@@ -178,12 +166,12 @@ static ir_ref first_value(struct emitter *e, const struct vec_linear *linear)
         for (uint32_t i = 0; i < v->induction_count; i++)
             if (v->inductions[i].phi == value)
                 value = v->inductions[i].start;
-        value = put_k(e, IR_MUL, IR_I32, outside(e, value), linear->terms[t].factor);
-        sum = sum ? put(e, IR_ADD, IR_I32, sum, value) : value;
+        value = vec_put_k(e, IR_MUL, IR_I32, vec_outside(e, value), linear->terms[t].factor);
+        sum = sum ? vec_put(e, IR_ADD, IR_I32, sum, value) : value;
     }
     if (!sum)
-        return constant(e, IR_I32, linear->constant);
-    return put_k(e, IR_ADD, IR_I32, sum, linear->constant);
+        return vec_constant(e, IR_I32, linear->constant);
+    return vec_put_k(e, IR_ADD, IR_I32, sum, linear->constant);
 }
 
 static void check_memory(struct emitter *e)
@@ -191,15 +179,15 @@ static void check_memory(struct emitter *e)
     struct vec_loop *v = e->v;
     ir_ref pages = ir_append(e->f, e->now, IR_MEMORY_SIZE, IR_I32);
     e->f->ins[pages].aux = v->memory;
-    ir_ref size = put_k(e, IR_SHL, IR_I64, put(e, IR_ZEXT, IR_I64, pages, 0), 16);
+    ir_ref size = vec_put_k(e, IR_SHL, IR_I64, vec_put(e, IR_ZEXT, IR_I64, pages, 0), 16);
     for (uint32_t p = 0; p < v->pointer_count; p++) {
         const struct vec_pointer *pointer = &v->pointers[p];
         e->start[p] = first_value(e, &pointer->at);
-        e->wide[p] = put(e, IR_ZEXT, IR_I64, e->start[p], 0);
-        ir_ref bytes = put_k(e, IR_MUL, IR_I64, e->rounds, pointer->at.step);
-        e->end[p] = put(e, IR_ADD, IR_I64, e->wide[p], bytes);
-        ir_ref last = put_k(e, IR_ADD, IR_I64, e->end[p], pointer->high);
-        check(e, put(e, IR_LE_U, IR_I32, last, size));
+        e->wide[p] = vec_put(e, IR_ZEXT, IR_I64, e->start[p], 0);
+        ir_ref bytes = vec_put_k(e, IR_MUL, IR_I64, e->rounds, pointer->at.step);
+        e->end[p] = vec_put(e, IR_ADD, IR_I64, e->wide[p], bytes);
+        ir_ref last = vec_put_k(e, IR_ADD, IR_I64, e->end[p], pointer->high);
+        vec_check(e, vec_put(e, IR_LE_U, IR_I32, last, size));
     }
 }
 
@@ -213,38 +201,38 @@ static void check_pair(struct emitter *e, const struct vec_pair *pair)
     uint32_t round = v->rounds * v->pointers[p].at.step;
     if (v->pointers[p].at.step == v->pointers[q].at.step) {
         /* The distance stays: it is not in the open interval (low - round, high + round). */
-        ir_ref distance = put(e, IR_SUB, IR_I32, e->start[p], e->start[q]);
+        ir_ref distance = vec_put(e, IR_SUB, IR_I32, e->start[p], e->start[q]);
         ir_ref above =
-            put_k(e, IR_ADD, IR_I32, distance, (uint32_t)(s->offset - pair->low + round - 1));
-        ir_ref far = put_k(e, IR_GE_U, IR_I32, above, pair->high - pair->low + 2 * round - 1);
+            vec_put_k(e, IR_ADD, IR_I32, distance, (uint32_t)(s->offset - pair->low + round - 1));
+        ir_ref far = vec_put_k(e, IR_GE_U, IR_I32, above, pair->high - pair->low + 2 * round - 1);
         if (pair->same_fits && pair->low == pair->high) {
-            ir_ref same = put_k(e, IR_EQ, IR_I32, distance, (uint32_t)(pair->low - s->offset));
-            far = put(e, IR_OR, IR_I32, far, same);
+            ir_ref same = vec_put_k(e, IR_EQ, IR_I32, distance, (uint32_t)(pair->low - s->offset));
+            far = vec_put(e, IR_OR, IR_I32, far, same);
         }
-        check(e, far);
+        vec_check(e, far);
         return;
     }
     /* One is over before the other begins. */
-    ir_ref store_end = put_k(e, IR_ADD, IR_I64, e->end[p], (uint64_t)s->offset - pair->low);
-    ir_ref before = put(e, IR_LE_S, IR_I32, store_end, e->wide[q]);
-    ir_ref other_end = put_k(e, IR_ADD, IR_I64, e->end[q], (uint64_t)pair->high - s->offset);
-    ir_ref behind = put(e, IR_LE_S, IR_I32, other_end, e->wide[p]);
-    check(e, put(e, IR_OR, IR_I32, before, behind));
+    ir_ref store_end = vec_put_k(e, IR_ADD, IR_I64, e->end[p], (uint64_t)s->offset - pair->low);
+    ir_ref before = vec_put(e, IR_LE_S, IR_I32, store_end, e->wide[q]);
+    ir_ref other_end = vec_put_k(e, IR_ADD, IR_I64, e->end[q], (uint64_t)pair->high - s->offset);
+    ir_ref behind = vec_put(e, IR_LE_S, IR_I32, other_end, e->wide[p]);
+    vec_check(e, vec_put(e, IR_OR, IR_I32, before, behind));
 }
 
 /* ---- the vector loop ---- */
 
 /* Lane k: k × DELTA. */
-static ir_ref ramp(struct emitter *e, uint32_t delta)
+ir_ref vec_ramp(struct emitter *e, uint32_t delta)
 {
-    return vector_constant(e, (uint64_t)delta << 32,
-                           (uint64_t)(2 * delta) | (uint64_t)(3 * delta) << 32);
+    return vec_vector_constant(e, (uint64_t)delta << 32,
+                               (uint64_t)(2 * delta) | (uint64_t)(3 * delta) << 32);
 }
 
-static ir_ref repeated(struct emitter *e, uint32_t value)
+ir_ref vec_repeated(struct emitter *e, uint32_t value)
 {
     uint64_t two = (uint64_t)value << 32 | value;
-    return vector_constant(e, two, two);
+    return vec_vector_constant(e, two, two);
 }
 
 /* Before the loop. */
@@ -255,22 +243,22 @@ static void prepare(struct emitter *e)
         struct vec_node *n = &v->nodes[i];
         ir_ref scalar = v->lane_refs[n->lanes];
         if (n->kind == VEC_SPLAT) {
-            n->value = splat(e, n->type, outside(e, scalar));
+            n->value = vec_splat(e, n->type, vec_outside(e, scalar));
         } else if (n->kind == VEC_SHIFT) {
-            n->start = outside(e, n->scalar);
+            n->start = vec_outside(e, n->scalar);
             if (e->f->ins[n->start].type == IR_I64)
-                n->start = put(e, IR_WRAP, IR_I32, n->start, 0);
+                n->start = vec_put(e, IR_WRAP, IR_I32, n->start, 0);
         } else if (n->kind == VEC_PREVIOUS) {
-            n->start = splat(e, n->type, e->f->pool[e->f->ins[n->scalar].list + v->slot]);
+            n->start = vec_splat(e, n->type, e->f->pool[e->f->ins[n->scalar].list + v->slot]);
         } else if (n->kind == VEC_COUNTER) {
-            ir_ref first = splat(e, IR_I32, first_value(e, &n->linear));
-            n->start = simd(e, SIMD_I32X4_ADD, IR_V128, first, ramp(e, n->delta));
+            ir_ref first = vec_splat(e, IR_I32, first_value(e, &n->linear));
+            n->start = vec_simd(e, SIMD_I32X4_ADD, IR_V128, first, vec_ramp(e, n->delta));
         }
     }
     for (uint32_t i = 0; i < v->reduction_count; i++) {
         struct vec_reduction *r = &v->reductions[i];
         uint64_t k = r->op == IR_AND ? UINT64_MAX : r->op == IR_MUL ? UINT64_C(0x100000001) : 0;
-        r->result = vector_constant(e, k, k);
+        r->result = vec_vector_constant(e, k, k);
     }
 }
 
@@ -288,48 +276,56 @@ static void close_phi(struct emitter *e, ir_ref r, ir_ref next)
         e->f->pool[e->f->ins[r].list + 1] = next;
 }
 
-static ir_ref load(struct emitter *e, const struct vec_node *n, uint32_t offset)
+ir_ref vec_load(struct emitter *e, ir_ref scalar, ir_ref address, uint64_t offset)
 {
     struct vec_loop *v = e->v;
-    ir_ref scalar = v->lane_refs[n->lanes];
     unsigned access = e->f->ins[scalar].access;
-    uint32_t bytes = 16 / v->lane_size * n->size;
+    uint32_t element = vec_access_size(access), bytes = 16 / v->lane_size * element;
     ir_ref r = ir_append(e->f, e->now, IR_LOAD, IR_V128);
     struct ir_ins *ins = &e->f->ins[r];
-    ins->a = e->pointer[n->pointer];
-    ins->imm = n->offset + offset;
+    ins->a = address;
+    ins->imm = offset;
     ins->aux = v->memory;
     ins->access = bytes == 16 ? IR_128 : bytes == 8 ? IR_ACCESS_F64 : IR_ACCESS_F32;
     ins->pos = e->f->ins[scalar].pos;
     bool is_signed = access == IR_S8 || access == IR_S16 || access == IR_S32;
-    for (uint32_t size = n->size; size < v->lane_size; size *= 2)
-        r = simd(e, vec_extend_op(size, is_signed), IR_V128, r, 0);
+    for (uint32_t size = element; size < v->lane_size; size *= 2)
+        r = vec_simd(e, vec_extend_op(size, is_signed), IR_V128, r, 0);
     return r;
 }
 
-static void store(struct emitter *e, const struct vec_node *n, uint32_t offset, ir_ref value)
+void vec_store(struct emitter *e, ir_ref scalar, ir_ref address, uint64_t offset, ir_ref value)
 {
     struct vec_loop *v = e->v;
-    ir_ref scalar = v->lane_refs[n->lanes];
-    uint32_t width = 16 / v->lane_size, bytes = width * n->size;
+    uint32_t element = vec_access_size(e->f->ins[scalar].access), width = 16 / v->lane_size,
+             bytes = width * element;
     uint8_t access = IR_128;
     if (bytes < 16) {
         uint8_t lanes[16];
         for (unsigned k = 0; k < 16; k++)
-            lanes[k] = (uint8_t)(k / n->size % width * v->lane_size + k % n->size);
-        value = shuffle(e, value, value, lanes);
-        value = bytes == 8 ? simd(e, SIMD_F64X2_EXTRACT_LANE, IR_F64, value, 0)
-                           : simd(e, SIMD_I32X4_EXTRACT_LANE, IR_I32, value, 0);
+            lanes[k] = (uint8_t)(k / element % width * v->lane_size + k % element);
+        value = vec_shuffle(e, value, value, lanes);
+        value = bytes == 8 ? vec_simd(e, SIMD_F64X2_EXTRACT_LANE, IR_F64, value, 0)
+                           : vec_simd(e, SIMD_I32X4_EXTRACT_LANE, IR_I32, value, 0);
         access = bytes == 8 ? IR_ACCESS_F64 : IR_U32;
     }
     ir_ref r = ir_append(e->f, e->now, IR_STORE, IR_VOID);
     struct ir_ins *ins = &e->f->ins[r];
-    ins->a = e->pointer[n->pointer];
+    ins->a = address;
     ins->b = value;
-    ins->imm = n->offset + offset;
+    ins->imm = offset;
     ins->aux = v->memory;
     ins->access = access;
     ins->pos = e->f->ins[scalar].pos;
+}
+
+ir_ref vec_turned(struct emitter *e, ir_ref value)
+{
+    uint8_t lanes[16];
+    uint32_t size = e->v->lane_size;
+    for (unsigned k = 0; k < 16; k++)
+        lanes[k] = (uint8_t)(k / size * size + size - 1 - k % size);
+    return vec_shuffle(e, value, value, lanes);
 }
 
 /* Vector J of node N. */
@@ -337,32 +333,28 @@ static void compute(struct emitter *e, struct vec_node *n, uint32_t j)
 {
     struct vec_loop *v = e->v;
     uint32_t width = 16 / v->lane_size;
+    uint64_t offset = n->offset + j * width * n->size;
+    ir_ref scalar = v->lane_refs[n->lanes];
     ir_ref a = n->operand_count ? v->nodes[n->operands[0]].value : 0;
     ir_ref b = n->operand_count > 1 ? v->nodes[n->operands[1]].value : 0;
     switch (n->kind) {
-    case VEC_LOAD: n->value = load(e, n, j * width * n->size); break;
-    case VEC_STORE: store(e, n, j * width * n->size, a); break;
-    case VEC_OP: n->value = simd(e, n->simd, IR_V128, a, b); break;
-    case VEC_SHIFT: n->value = simd(e, n->simd, IR_V128, a, n->start); break;
+    case VEC_LOAD: n->value = vec_load(e, scalar, e->pointer[n->pointer], offset); break;
+    case VEC_STORE: vec_store(e, scalar, e->pointer[n->pointer], offset, a); break;
+    case VEC_OP: n->value = vec_simd(e, n->simd, IR_V128, a, b); break;
+    case VEC_SHIFT: n->value = vec_simd(e, n->simd, IR_V128, a, n->start); break;
     case VEC_SAME: n->value = a; break;
-    case VEC_SWAP: {
-        uint8_t lanes[16];
-        for (unsigned k = 0; k < 16; k++)
-            lanes[k] =
-                (uint8_t)(k / v->lane_size * v->lane_size + v->lane_size - 1 - k % v->lane_size);
-        n->value = shuffle(e, a, a, lanes);
-        break;
-    }
+    case VEC_SWAP: n->value = vec_turned(e, a); break;
     case VEC_COUNTER:
         n->value = n->phi;
         if (j)
-            n->value = simd(e, SIMD_I32X4_ADD, IR_V128, n->phi, repeated(e, j * width * n->delta));
+            n->value =
+                vec_simd(e, SIMD_I32X4_ADD, IR_V128, n->phi, vec_repeated(e, j * width * n->delta));
         break;
     case VEC_PREVIOUS: {
         uint8_t lanes[16];
         for (unsigned k = 0; k < 16; k++)
             lanes[k] = (uint8_t)(16 - v->lane_size + k);
-        n->value = shuffle(e, j ? n->last : n->phi, a, lanes);
+        n->value = vec_shuffle(e, j ? n->last : n->phi, a, lanes);
         n->last = a;
         break;
     }
@@ -375,7 +367,7 @@ static void emit_loop(struct emitter *e)
     struct vec_loop *v = e->v;
     struct ir_func *f = e->f;
     prepare(e);
-    ir_ref end = put(e, IR_WRAP, IR_I32, e->end[0], 0);
+    ir_ref end = vec_put(e, IR_WRAP, IR_I32, e->end[0], 0);
     ir_jump(f, e->now, e->vector);
     ir_pred_add(f, e->vector, e->now);
     ir_pred_add(f, e->vector, e->vector);
@@ -396,8 +388,8 @@ static void emit_loop(struct emitter *e)
         for (uint32_t i = 0; i < v->reduction_count; i++) {
             struct vec_reduction *r = &v->reductions[i];
             for (uint32_t t = 0; t < r->term_count; t++)
-                r->result = simd(e, vec_lane_op(r->op, r->type, v->lane_size), IR_V128, r->result,
-                                 v->nodes[r->terms[t]].value);
+                r->result = vec_simd(e, vec_lane_op(r->op, r->type, v->lane_size), IR_V128,
+                                     r->result, v->nodes[r->terms[t]].value);
         }
     }
     for (uint32_t i = 0; i < v->node_count; i++) {
@@ -406,19 +398,20 @@ static void emit_loop(struct emitter *e)
             close_phi(e, n->phi, n->last);
         else if (n->kind == VEC_COUNTER)
             close_phi(e, n->phi,
-                      simd(e, SIMD_I32X4_ADD, IR_V128, n->phi,
-                           repeated(e, v->rounds * v->lanes * n->delta)));
+                      vec_simd(e, SIMD_I32X4_ADD, IR_V128, n->phi,
+                               vec_repeated(e, v->rounds * v->lanes * n->delta)));
     }
     for (uint32_t i = 0; i < v->reduction_count; i++)
         close_phi(e, v->reductions[i].accumulator, v->reductions[i].result);
     ir_ref first = 0;
     for (uint32_t p = 0; p < v->pointer_count; p++) {
-        ir_ref next = put_k(e, IR_ADD, IR_I32, e->pointer[p], v->rounds * v->pointers[p].at.step);
+        ir_ref next =
+            vec_put_k(e, IR_ADD, IR_I32, e->pointer[p], v->rounds * v->pointers[p].at.step);
         close_phi(e, e->pointer[p], next);
         if (!p)
             first = next;
     }
-    ir_branch(f, e->now, put(e, IR_NE, IR_I32, first, end), e->vector, e->after);
+    ir_branch(f, e->now, vec_put(e, IR_NE, IR_I32, first, end), e->vector, e->after);
     ir_pred_add(f, e->after, e->vector);
 }
 
@@ -433,10 +426,12 @@ static ir_ref joined(struct emitter *e, const struct vec_reduction *r, ir_ref st
         uint8_t lanes[16];
         for (unsigned k = 0; k < 16; k++)
             lanes[k] = (uint8_t)((k + half) % 16);
-        sum = simd(e, vec_lane_op(r->op, r->type, size), IR_V128, sum, shuffle(e, sum, sum, lanes));
+        sum = vec_simd(e, vec_lane_op(r->op, r->type, size), IR_V128, sum,
+                       vec_shuffle(e, sum, sum, lanes));
     }
-    sum = simd(e, size == 4 ? SIMD_I32X4_EXTRACT_LANE : SIMD_I64X2_EXTRACT_LANE, r->type, sum, 0);
-    return put(e, (enum ir_op)r->op, r->type, start, sum);
+    sum =
+        vec_simd(e, size == 4 ? SIMD_I32X4_EXTRACT_LANE : SIMD_I64X2_EXTRACT_LANE, r->type, sum, 0);
+    return vec_put(e, (enum ir_op)r->op, r->type, start, sum);
 }
 
 /* The last lane of what a value was. */
@@ -446,7 +441,7 @@ static ir_ref last_lane(struct emitter *e, const struct vec_node *n)
                                       [IR_I64] = {SIMD_I64X2_EXTRACT_LANE, 1},
                                       [IR_F32] = {SIMD_F32X4_EXTRACT_LANE, 3},
                                       [IR_F64] = {SIMD_F64X2_EXTRACT_LANE, 1}};
-    ir_ref r = simd(e, ops[n->type][0], n->type, n->last, 0);
+    ir_ref r = vec_simd(e, ops[n->type][0], n->type, n->last, 0);
     e->f->ins[r].imm = ops[n->type][1];
     return r;
 }
@@ -458,9 +453,9 @@ static ir_ref resumed(struct emitter *e, ir_ref r)
     ir_ref start = e->f->pool[e->f->ins[r].list + v->slot];
     for (uint32_t i = 0; i < v->induction_count; i++)
         if (v->inductions[i].phi == r) {
-            ir_ref rounds = put(e, IR_WRAP, IR_I32, e->rounds, 0);
-            ir_ref way = put_k(e, IR_MUL, IR_I32, rounds, v->inductions[i].step);
-            return put(e, IR_ADD, IR_I32, start, way);
+            ir_ref rounds = vec_put(e, IR_WRAP, IR_I32, e->rounds, 0);
+            ir_ref way = vec_put_k(e, IR_MUL, IR_I32, rounds, v->inductions[i].step);
+            return vec_put(e, IR_ADD, IR_I32, start, way);
         }
     for (uint32_t i = 0; i < v->reduction_count; i++)
         if (v->reductions[i].phi == r)
@@ -477,12 +472,12 @@ static ir_ref result_of(struct emitter *e, ir_ref wanted, const ir_ref *phis,
 {
     struct vec_loop *v = e->v;
     if (e->f->ins[wanted].op == IR_CONST)
-        return outside(e, wanted);
+        return vec_outside(e, wanted);
     for (uint32_t i = 0; i < v->induction_count; i++)
         if (v->inductions[i].phi == wanted)
             for (uint32_t k = 0; k < count; k++)
                 if (phis[k] == wanted)
-                    return put_k(e, IR_SUB, IR_I32, resumed_phis[k], v->inductions[i].step);
+                    return vec_put_k(e, IR_SUB, IR_I32, resumed_phis[k], v->inductions[i].step);
     for (uint32_t k = 0; k < count; k++)
         if (e->f->pool[e->f->ins[phis[k]].list + !v->slot] == wanted)
             return resumed_phis[k];
@@ -495,7 +490,7 @@ static void lead_to_exit(struct emitter *e, const struct repair_def *defs, uint3
     struct vec_loop *v = e->v;
     struct ir_func *f = e->f;
     uint32_t slot = 0;
-    while (ir_preds(f, v->exit)[slot] != v->block)
+    while (ir_preds(f, v->exit)[slot] != v->latch)
         slot++;
     ir_pred_add(f, v->exit, e->after);
     for (ir_ref r = f->blocks[v->exit].first; r && f->ins[r].op == IR_PHI && !f->failed;
@@ -534,7 +529,7 @@ static void emit_join(struct emitter *e, const ir_ref *phis, const ir_ref *resum
     f->pool[f->blocks[v->block].preds + v->slot] = e->join;
 }
 
-static void emit_after(struct emitter *e, struct repair_def *defs, uint32_t *def_count)
+void vec_emit_after(struct emitter *e, struct repair_def *defs, uint32_t *def_count)
 {
     struct vec_loop *v = e->v;
     struct ir_func *f = e->f;
@@ -546,7 +541,7 @@ static void emit_after(struct emitter *e, struct repair_def *defs, uint32_t *def
         phis[count] = r;
         resumed_phis[count++] = resumed(e, r);
     }
-    ir_ref left = put(e, IR_NE, IR_I32, e->total, e->rounds);
+    ir_ref left = vec_put(e, IR_NE, IR_I32, e->total, e->rounds);
     int64_t known = v->leaves_last;
     if (v->leaves_last || (opt_const(f, left, &known) && known)) {
         ir_jump(f, e->after, e->join);
@@ -568,25 +563,34 @@ static void emit_after(struct emitter *e, struct repair_def *defs, uint32_t *def
         emit_join(e, phis, resumed_phis, count);
 }
 
-bool vec_emit(struct vec_loop *v, struct repair_def *defs, uint32_t *def_count)
+bool vec_emit_begin(struct emitter *e)
 {
-    struct ir_func *f = v->f;
-    struct emitter e = {.v = v, .f = f};
+    struct vec_loop *v = e->v;
+    struct ir_func *f = e->f;
     ir_block_ref first = ir_block_new(f);
-    e.now = first;
-    e.join = ir_block_new(f);
-    e.vector = ir_block_new(f);
-    e.after = ir_block_new(f);
+    e->now = first;
+    e->join = ir_block_new(f);
+    e->vector = ir_block_new(f);
+    e->after = ir_block_new(f);
     if (f->failed)
         return false;
     for (uint32_t k = 0; k < f->blocks[v->before].succ_count; k++)
         if (ir_succs(f, v->before)[k] == v->block)
             f->pool[f->blocks[v->before].succs + k] = first;
     ir_pred_add(f, first, v->before);
-    count_rounds(&e);
-    check(&e, put_k(&e, IR_GE_U, IR_I32, e.total, v->rounds + v->leaves_last));
-    ir_ref most = v->leaves_last ? put_k(&e, IR_SUB, IR_I64, e.total, 1) : e.total;
-    e.rounds = put_k(&e, IR_AND, IR_I64, most, 0 - (uint64_t)v->rounds);
+    e->total = vec_count_rounds(e, &v->counter);
+    vec_check(e, vec_put_k(e, IR_GE_U, IR_I32, e->total, v->rounds + v->leaves_last));
+    ir_ref most = v->leaves_last ? vec_put_k(e, IR_SUB, IR_I64, e->total, 1) : e->total;
+    e->rounds = vec_put_k(e, IR_AND, IR_I64, most, 0 - (uint64_t)v->rounds);
+    return !f->failed;
+}
+
+bool vec_emit(struct vec_loop *v, struct repair_def *defs, uint32_t *def_count)
+{
+    struct ir_func *f = v->f;
+    struct emitter e = {.v = v, .f = f};
+    if (!vec_emit_begin(&e))
+        return false;
     check_memory(&e);
     for (uint32_t i = 0; i < v->pair_count; i++)
         check_pair(&e, &v->pairs[i]);
@@ -595,6 +599,6 @@ bool vec_emit(struct vec_loop *v, struct repair_def *defs, uint32_t *def_count)
     emit_loop(&e);
     if (f->failed)
         return false;
-    emit_after(&e, defs, def_count);
+    vec_emit_after(&e, defs, def_count);
     return !f->failed;
 }

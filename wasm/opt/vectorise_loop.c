@@ -6,14 +6,14 @@
 
 /* ---- the body ---- */
 
-static bool plain_memory(const struct ir_func *f, uint32_t memory)
+bool vec_plain_memory(const struct ir_func *f, uint32_t memory)
 {
     const struct ir_module *m = f->module;
     return m && memory < m->memory_count && !m->memories[memory].is64 &&
            !m->memories[memory].shared;
 }
 
-static unsigned access_size(unsigned access)
+unsigned vec_access_size(unsigned access)
 {
     static const uint8_t sizes[] = {
         [IR_S8] = 1,  [IR_U8] = 1, [IR_S16] = 2,        [IR_U16] = 2,       [IR_S32] = 4,
@@ -31,18 +31,18 @@ static bool read_body(struct vec_loop *v)
         if (v->body_count + 1 == VEC_BODY)
             return false;
         v->body[++v->body_count] = r;
-        ins->mark = (ins->mark & VEC_WANTED) | v->body_count;
+        ins->mark = (ins->mark & ~VEC_POSITION) | v->body_count;
         v->uses[v->body_count] = 0;
         v->covered[v->body_count] = ins->op == IR_CONST;
         if (ins->op == IR_LOAD || ins->op == IR_STORE) {
             uint8_t type = ins->op == IR_LOAD ? ins->type : f->ins[ins->b].type;
-            if (!plain_memory(f, ins->aux) || (!first && ins->aux != v->memory) ||
-                type == IR_V128 || !access_size(ins->access) || ins->imm >= VEC_OFFSET)
+            if (!vec_plain_memory(f, ins->aux) || (!first && ins->aux != v->memory) ||
+                type == IR_V128 || !vec_access_size(ins->access) || ins->imm >= VEC_OFFSET)
                 return false;
             v->memory = ins->aux;
             first = false;
             v->accesses[v->access_count++] =
-                (struct vec_access){.ref = r, .size = (uint8_t)access_size(ins->access)};
+                (struct vec_access){.ref = r, .size = (uint8_t)vec_access_size(ins->access)};
         } else if (ins->op != IR_PHI && ins->op != IR_BRANCH &&
                    !(ir_op_info[ins->op].flags & IR_P)) {
             return false;
@@ -95,7 +95,18 @@ const struct vec_induction *vec_induction_of(const struct vec_loop *v, ir_ref ph
 
 /* ---- how often it comes round ---- */
 
-static bool find_test(struct vec_loop *v)
+static const struct vec_induction *tested_by(const struct vec_induction *inductions, uint32_t count,
+                                             ir_ref ref)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (inductions[i].phi == ref || inductions[i].next == ref)
+            return &inductions[i];
+    return NULL;
+}
+
+bool vec_find_counter(const struct ir_func *f, ir_block_ref latch, ir_block_ref header,
+                      const struct vec_induction *inductions, uint32_t count,
+                      struct vec_counter *counter)
 {
     static const uint16_t negated[] = {
         [IR_EQ] = IR_NE,     [IR_NE] = IR_EQ,     [IR_LT_S] = IR_GE_S, [IR_GE_S] = IR_LT_S,
@@ -105,67 +116,49 @@ static bool find_test(struct vec_loop *v)
         [IR_EQ] = IR_EQ,     [IR_NE] = IR_NE,     [IR_LT_S] = IR_GT_S, [IR_GT_S] = IR_LT_S,
         [IR_LT_U] = IR_GT_U, [IR_GT_U] = IR_LT_U, [IR_LE_S] = IR_GE_S, [IR_GE_S] = IR_LE_S,
         [IR_LE_U] = IR_GE_U, [IR_GE_U] = IR_LE_U};
-    struct ir_func *f = v->f;
-    ir_ref end = f->blocks[v->block].last, tested = f->ins[end].a;
-    bool goes_on = ir_succs(f, v->block)[0] == v->block; /* where the condition holds */
+    ir_ref tested = f->ins[f->blocks[latch].last].a, limit = 0;
     uint16_t op = IR_NE;
-    ir_ref limit = 0;
     const struct ir_ins *c = &f->ins[tested];
-    v->covered[vec_position(v, end)] = true;
-    if (c->block == v->block && c->op == IR_EQZ) {
-        v->covered[vec_position(v, tested)] = true;
-        tested = c->a;
+    const struct vec_induction *i = tested_by(inductions, count, tested);
+    if (!i && c->op == IR_EQZ) {
         op = IR_EQ;
-    } else if (c->block == v->block && c->op >= IR_EQ && c->op <= IR_GE_U) {
-        v->covered[vec_position(v, tested)] = true;
-        bool first = f->ins[c->a].block == v->block && f->ins[c->a].op != IR_CONST;
+        tested = c->a;
+    } else if (!i && c->op >= IR_EQ && c->op <= IR_GE_U) {
+        bool first = tested_by(inductions, count, c->a);
         op = first ? c->op : swapped[c->op];
-        limit = first ? c->b : c->a;
         tested = first ? c->a : c->b;
-        if (vec_inside(v, limit))
-            return false;
+        limit = first ? c->b : c->a;
     }
-    if (!goes_on)
+    i = tested_by(inductions, count, tested);
+    if (!i)
+        return false;
+    if (ir_succs(f, latch)[0] != header) /* it goes on where the condition does not hold */
         op = negated[op];
-    for (v->counter = 0; v->counter < v->induction_count; v->counter++) {
-        const struct vec_induction *i = &v->inductions[v->counter];
-        if (tested != i->phi && tested != i->next)
-            continue;
-        v->tests_next = tested == i->next;
-        v->test = op;
-        v->limit = limit;
-        bool down = i->step >> 31;
-        uint32_t stride = down ? 0 - i->step : i->step;
-        bool is_power = !(stride & (stride - 1));
-        bool fixed = f->ins[i->start].op == IR_CONST && (!limit || f->ins[limit].op == IR_CONST);
-        if (!is_power && !fixed)
-            return false;
-        uint32_t k = limit ? (uint32_t)f->ins[limit].imm : 0,
-                 start = (uint32_t)f->ins[i->start].imm;
-        uint32_t distance = down ? start - k : k - start;
-        if (fixed && op == IR_NE) {
-            v->known_rounds = distance / stride + !v->tests_next;
-            return distance % stride == 0 && v->known_rounds;
-        }
-        switch (op) {
-        case IR_NE: return true;
-        case IR_LT_S:
-        case IR_LT_U:
-        case IR_LE_S:
-        case IR_LE_U: return !down;
-        case IR_GT_S:
-        case IR_GT_U:
-        case IR_GE_S:
-        case IR_GE_U: return down;
-        default: return false;
-        }
+    bool down = i->step >> 31;
+    uint32_t stride = down ? 0 - i->step : i->step;
+    *counter = (struct vec_counter){.start = i->start,
+                                    .limit = limit,
+                                    .step = i->step,
+                                    .test = op,
+                                    .tests_next = tested == i->next};
+    bool fixed = f->ins[i->start].op == IR_CONST && (!limit || f->ins[limit].op == IR_CONST);
+    if (stride & (stride - 1) && !fixed)
+        return false;
+    if (fixed && op == IR_NE) {
+        uint32_t end = limit ? (uint32_t)f->ins[limit].imm : 0;
+        uint32_t start = (uint32_t)f->ins[i->start].imm, way = down ? start - end : end - start;
+        counter->known_rounds = way / stride + !counter->tests_next;
+        return way % stride == 0 && counter->known_rounds;
     }
-    return false;
+    static const bool upwards[] = {
+        [IR_LT_S] = true, [IR_LT_U] = true, [IR_LE_S] = true, [IR_LE_U] = true, [IR_GT_U] = false};
+    return op == IR_NE || (op != IR_EQ && op <= IR_GE_U && op >= IR_LT_S &&
+                           (op < sizeof upwards && upwards[op]) == !down);
 }
 
 /* ---- addresses ---- */
 
-static bool add_term(struct vec_linear *l, ir_ref value, uint32_t factor)
+bool vec_add_term(struct vec_linear *l, ir_ref value, uint32_t factor)
 {
     uint32_t i = 0;
     while (i < l->count && l->terms[i].value < value)
@@ -208,11 +201,11 @@ bool vec_linear(const struct vec_loop *v, ir_ref ref, struct vec_linear *linear)
             stack[depth++] = (typeof(stack[0])){ins->a, at.factor};
             stack[depth++] = (typeof(stack[0])){ins->b, at.factor};
         } else if (!vec_inside(v, at.ref)) {
-            if (!add_term(linear, at.ref, at.factor))
+            if (!vec_add_term(linear, at.ref, at.factor))
                 return false;
         } else if ((i = vec_induction_of(v, at.ref))) {
             linear->step += at.factor * i->step;
-            if (!add_term(linear, at.ref, at.factor))
+            if (!vec_add_term(linear, at.ref, at.factor))
                 return false;
         } else if (ins->op == IR_ADD || ins->op == IR_SUB) {
             stack[depth++] = (typeof(stack[0])){ins->a, at.factor};
@@ -303,9 +296,12 @@ bool vec_begin(struct vec_loop *v, struct ir_func *f, ir_block_ref block, ir_blo
 {
     memset(v, 0, offsetof(struct vec_loop, inductions));
     v->f = f;
-    v->block = block;
+    v->block = v->latch = block;
     v->before = before;
     v->slot = ir_preds(f, block)[0] == block;
     v->exit = ir_succs(f, block)[ir_succs(f, block)[0] == block];
-    return read_body(v) && find_inductions(v) && find_test(v) && find_pointers(v) && find_lanes(v);
+    return read_body(v) && find_inductions(v) &&
+           vec_find_counter(f, block, block, v->inductions, v->induction_count, &v->counter) &&
+           (!v->counter.limit || !vec_inside(v, v->counter.limit)) && find_pointers(v) &&
+           find_lanes(v);
 }
