@@ -290,7 +290,7 @@ class Nests:
 
     def body(self):
         rng = self.rng
-        place = f"(local.set $p (i32.add (i32.and (local.get $p) (i32.const 0xff)) (i32.const {rng.choice([400, 1000, 20000, 65536 - 1200])})))"
+        place = f"(local.set $p (i32.add (i32.and (local.get $p) (i32.const 0xff)) (i32.const {rng.choice([0, 0, 400, 1000, 20000, 65536 - 1200])})))"
         if rng.random() < 0.1:
             place = ""
         wanted = rng.choice(["(i32.const 0)", "(local.get $k)", "(local.get $r)", "(i32.const 0)", "(local.get $t)"])
