@@ -681,6 +681,22 @@ def vectorised():
         (local.set $x (local.get $y))""", declared="(local $y f64)") == (2, 2)
 
 
+def nest_vectorised():
+    ir = listing("""(module (memory 1) (func (export "f") (param $a i32) (param $b i32) (param $c i32) (param $w i32)
+      (local $i i32) (local $j i32) (local $x f32) (local $p i32)
+      (loop $column
+        (local.set $x (f32.const 0)) (local.set $i (i32.const 0)) (local.set $p (local.get $b))
+        (loop $row
+          (local.set $x (f32.add (local.get $x) (f32.mul
+            (f32.load (i32.add (local.get $a) (local.get $i))) (f32.load (local.get $p)))))
+          (local.set $p (i32.add (local.get $p) (i32.const 400)))
+          (br_if $row (i32.ne (local.tee $i (i32.add (local.get $i) (i32.const 4))) (i32.const 400))))
+        (f32.store (local.get $c) (local.get $x))
+        (local.set $b (i32.add (local.get $b) (i32.const 4))) (local.set $c (i32.add (local.get $c) (i32.const 4)))
+        (br_if $column (local.tee $w (i32.sub (local.get $w) (i32.const 1)))))))""")
+    assert count(ir, r"LOAD\.128") == 1 and count(ir, r"STORE\.128") == 1, ir
+
+
 ADD_T = "(local.set $t (i32.add (local.get $t) {}))"
 
 
@@ -717,6 +733,7 @@ TESTS = [
     ("what steps with a counter is bounded by it", stepped_together),
     ("a load from p bounds the loads before it", loads_before),
     ("loops over consecutive elements are done in vectors", vectorised),
+    ("a product of matrices is done column by column in vectors", nest_vectorised),
     ("loops are left alone where that could be seen", not_vectorised),
     ("a state machine goes from state to state without its switch", state_machine),
 ]

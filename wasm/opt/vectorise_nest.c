@@ -1,80 +1,14 @@
 /* Vectorising of an outer loop: several of its rounds at once, each a lane, where every round runs
- * the inner loop equally often. A product of matrices is one: the innermost loop goes down a column,
- * but the loop around it goes from column to column. Nothing is reassociated: every lane does what
- * its round did, in the same order.
+ * the inner loop equally often. A product of matrices is one: the innermost loop goes down a
+ * column, but the loop around it goes from column to column. Nothing is reassociated: every lane
+ * does what its round did, in the same order.
  *
- * Three blocks: HEADER, a jump to INNER, a loop of one block, and LATCH. What does not depend on the
- * round stays scalar; addresses that grow by one element a round stand for all lanes. */
-#include "opt/vectorise_emit.h"
-#include "ir/simd.h"
+ * Three blocks: HEADER, a jump to INNER, a loop of one block, and LATCH. What does not depend on
+ * the round stays scalar; addresses that grow by one element a round stand for all lanes. */
+#include "opt/vectorise_nest.h"
 #include "host.h"
 
 #include <string.h>
-
-enum {
-    BODY = 256,    /* instructions */
-    GROUPS = 8,    /* of addresses at constant distances */
-    SPLATS = 24,   /* of values from outside */
-    VECTORS = 2,   /* of each value in a round */
-    TURNS = 6,     /* until it is known what depends on the round */
-    STEP = 1 << 20 /* below: bytes that an address grows by in a round of the inner loop */
-};
-
-enum nest_class { UNIFORM, LINEAR, VECTOR };
-
-struct nest_value {
-    uint8_t kind;  /* enum nest_class */
-    bool needed;
-    uint32_t step; /* LINEAR: what it grows by in a round of the outer loop */
-    ir_ref scalar, vectors[VECTORS]; /* while code is made */
-    ir_ref splat;                    /* of scalar */
-};
-
-/* Addresses: those of outside, and how they grow. */
-struct nest_group {
-    struct vec_linear at; /* its step is that of the outer loop; the lowest constant */
-    uint32_t inner_step;
-    uint32_t high; /* highest offset, with the size for what does not grow */
-    bool stores;
-    ir_ref low_end, high_end; /* I64 */
-};
-
-struct nest_access {
-    uint32_t position;
-    uint8_t group;
-    int64_t offset;
-};
-
-struct nest {
-    struct vec_loop *outer;
-    struct ir_func *f;
-    ir_block_ref blocks[3]; /* header, inner, latch */
-    struct vec_counter counter; /* of the inner loop */
-    uint32_t inner_slot; /* of the header among the inner loop's predecessors */
-    uint32_t vectors, induction_count, body_count, group_count, access_count, splat_count;
-    /* From here on nothing is there before it is counted. */
-    struct vec_induction inductions[VEC_PHIS]; /* of the inner loop */
-    ir_ref body[BODY]; /* by position, from 1 */
-    struct nest_value values[BODY];
-    struct nest_group groups[GROUPS];
-    struct nest_access accesses[BODY];
-    struct {
-        ir_ref value, splat;
-    } splats[SPLATS];
-    ir_ref starts[BODY][VECTORS]; /* of the inner loop's phis */
-};
-
-static bool inside(const struct nest *n, ir_ref ref)
-{
-    const struct ir_ins *ins = &n->f->ins[ref];
-    return ins->op != IR_CONST && (ins->block == n->blocks[0] || ins->block == n->blocks[1] ||
-                                   ins->block == n->blocks[2]);
-}
-
-static struct nest_value *value_of(struct nest *n, ir_ref ref)
-{
-    return &n->values[n->f->ins[ref].mark & VEC_POSITION];
-}
 
 /* ---- what there is ---- */
 
@@ -85,7 +19,7 @@ static bool read_blocks(struct nest *n)
     for (unsigned b = 0; b < 3; b++)
         for (ir_ref r = f->blocks[n->blocks[b]].first; r; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
-            if (n->body_count + 1 == BODY)
+            if (n->body_count + 1 == NEST_BODY)
                 return false;
             n->body[++n->body_count] = r;
             n->values[n->body_count] = (struct nest_value){0};
@@ -166,12 +100,12 @@ static bool linear(const struct nest *n, ir_ref ref, struct nest_group *g)
         } else if ((i = find(n->inductions, n->induction_count, at.ref))) {
             g->inner_step += at.factor * i->step;
             stack[depth++] = (typeof(stack[0])){i->start, at.factor};
-        } else if ((inside(n, at.ref) && (ins->op == IR_ADD || ins->op == IR_SUB)) ||
+        } else if ((nest_inside(n, at.ref) && (ins->op == IR_ADD || ins->op == IR_SUB)) ||
                    (ins->op == IR_ADD && f->ins[ins->b].op == IR_CONST)) {
             stack[depth++] = (typeof(stack[0])){ins->a, at.factor};
             stack[depth++] =
                 (typeof(stack[0])){ins->b, ins->op == IR_ADD ? at.factor : 0 - at.factor};
-        } else if (!inside(n, at.ref)) {
+        } else if (!nest_inside(n, at.ref)) {
             if (!vec_add_term(&g->at, at.ref, at.factor))
                 return false;
         } else if ((ins->op == IR_SHL || ins->op == IR_MUL) && opt_const(f, ins->b, &k)) {
@@ -187,14 +121,14 @@ static bool linear(const struct nest *n, ir_ref ref, struct nest_group *g)
 static bool find_groups(struct nest *n)
 {
     struct ir_func *f = n->f;
-    int32_t lowest[GROUPS] = {0};
+    int32_t lowest[NEST_GROUPS] = {0};
     for (uint32_t i = 0; i < n->access_count; i++) {
         struct nest_access *a = &n->accesses[i];
         const struct ir_ins *ins = &f->ins[n->body[a->position]];
         struct nest_group at;
         uint32_t size = vec_access_size(ins->access), g = 0;
         /* One element further each round, or always the same. */
-        if (!linear(n, ins->a, &at) || at.inner_step + STEP >= 2 * STEP ||
+        if (!linear(n, ins->a, &at) || at.inner_step + NEST_STEP >= 2 * NEST_STEP ||
             (at.at.step != size && (at.at.step || ins->op == IR_STORE)))
             return false;
         while (g < n->group_count &&
@@ -202,7 +136,7 @@ static bool find_groups(struct nest *n)
                 n->groups[g].inner_step != at.inner_step ||
                 at.at.constant - n->groups[g].at.constant + VEC_OFFSET >= 2 * VEC_OFFSET))
             g++;
-        if (g == GROUPS)
+        if (g == NEST_GROUPS)
             return false;
         if (g == n->group_count)
             n->groups[n->group_count++] = at;
@@ -242,7 +176,8 @@ static bool stores_fit(const struct nest *n)
             return false;
         for (uint32_t k = 0; k < n->access_count; k++) {
             const struct nest_access *x = &n->accesses[k];
-            int64_t distance = x->offset > s->offset ? x->offset - s->offset : s->offset - x->offset;
+            int64_t distance =
+                x->offset > s->offset ? x->offset - s->offset : s->offset - x->offset;
             if (x->group == s->group && distance &&
                 distance < (int64_t)(n->outer->rounds * n->groups[s->group].at.step))
                 return false;
@@ -253,12 +188,12 @@ static bool stores_fit(const struct nest *n)
 
 /* ---- what depends on the round of the outer loop ---- */
 
-static uint8_t class_of(struct nest *n, ir_ref ref, uint32_t *step)
+uint8_t nest_class_of(struct nest *n, ir_ref ref, uint32_t *step)
 {
     *step = 0;
-    if (!inside(n, ref))
-        return UNIFORM;
-    const struct nest_value *v = value_of(n, ref);
+    if (!nest_inside(n, ref))
+        return NEST_UNIFORM;
+    const struct nest_value *v = nest_value_of(n, ref);
     *step = v->step;
     return v->kind;
 }
@@ -268,22 +203,22 @@ static struct nest_value classify(struct nest *n, ir_ref r)
     struct ir_func *f = n->f;
     struct ir_ins *ins = &f->ins[r];
     uint32_t steps[3] = {0}, count = ir_operand_count(ins);
-    uint8_t kinds[3] = {0}, most = UNIFORM;
+    uint8_t kinds[3] = {0}, most = NEST_UNIFORM;
     if (ins->op == IR_PHI || count > 3)
-        return *value_of(n, r);
+        return *nest_value_of(n, r);
     for (uint32_t k = 0; k < count; k++) {
-        kinds[k] = class_of(n, *ir_operand(f, ins, k), &steps[k]);
+        kinds[k] = nest_class_of(n, *ir_operand(f, ins, k), &steps[k]);
         if (kinds[k] > most)
             most = kinds[k];
     }
     int64_t k;
-    if (most == UNIFORM)
-        return (struct nest_value){.kind = UNIFORM};
+    if (most == NEST_UNIFORM)
+        return (struct nest_value){.kind = NEST_UNIFORM};
     if (ins->op == IR_LOAD) /* find_groups() has looked at the address */
-        return (struct nest_value){.kind = VECTOR};
+        return (struct nest_value){.kind = NEST_VECTOR};
     uint32_t step;
-    if (most != LINEAR || ins->type != IR_I32)
-        return (struct nest_value){.kind = VECTOR};
+    if (most != NEST_LINEAR || ins->type != IR_I32)
+        return (struct nest_value){.kind = NEST_VECTOR};
     if (ins->op == IR_ADD)
         step = steps[0] + steps[1];
     else if (ins->op == IR_SUB)
@@ -293,8 +228,8 @@ static struct nest_value classify(struct nest *n, ir_ref r)
     else if (ins->op == IR_MUL && opt_const(f, ins->b, &k))
         step = steps[0] * (uint32_t)k;
     else
-        return (struct nest_value){.kind = VECTOR};
-    return (struct nest_value){.kind = step ? LINEAR : UNIFORM, .step = step};
+        return (struct nest_value){.kind = NEST_VECTOR};
+    return (struct nest_value){.kind = step ? NEST_LINEAR : NEST_UNIFORM, .step = step};
 }
 
 /* Phis of the inner loop and behind it are taken for what they begin with until what they get
@@ -304,11 +239,11 @@ static bool classify_all(struct nest *n)
     struct ir_func *f = n->f;
     bool changed = true;
     for (uint32_t i = 0; i < n->outer->induction_count; i++) {
-        struct nest_value *v = value_of(n, n->outer->inductions[i].phi);
-        v->kind = LINEAR;
+        struct nest_value *v = nest_value_of(n, n->outer->inductions[i].phi);
+        v->kind = NEST_LINEAR;
         v->step = n->outer->inductions[i].step;
     }
-    for (unsigned turn = 0; changed && turn < TURNS; turn++) {
+    for (unsigned turn = 0; changed && turn < NEST_TURNS; turn++) {
         changed = false;
         for (uint32_t p = 1; p <= n->body_count; p++) {
             ir_ref r = n->body[p];
@@ -317,13 +252,13 @@ static bool classify_all(struct nest *n)
             if (ins->op == IR_PHI && ins->block != n->blocks[0]) {
                 for (uint32_t k = 0; k < ins->count; k++) {
                     uint32_t step;
-                    uint8_t kind = class_of(n, f->pool[ins->list + k], &step);
+                    uint8_t kind = nest_class_of(n, f->pool[ins->list + k], &step);
                     bool first = ins->block == n->blocks[2] || k == n->inner_slot;
                     if (first && !turn) {
                         now.kind = kind;
                         now.step = step;
                     } else if (turn && (kind != now.kind || step != now.step)) {
-                        now = (struct nest_value){.kind = VECTOR};
+                        now = (struct nest_value){.kind = NEST_VECTOR};
                     }
                 }
             } else {
@@ -342,7 +277,7 @@ static bool classify_all(struct nest *n)
 static void find_needed(struct nest *n)
 {
     struct ir_func *f = n->f;
-    uint32_t stack[BODY];
+    uint32_t stack[NEST_BODY];
     uint32_t depth = 0;
     for (uint32_t p = 1; p <= n->body_count; p++) {
         const struct ir_ins *ins = &f->ins[n->body[p]];
@@ -357,23 +292,13 @@ static void find_needed(struct nest *n)
         uint32_t count = ir_operand_count(ins);
         for (uint32_t k = 0; k < count; k++) {
             ir_ref operand = *ir_operand(f, ins, k);
-            if ((ins->op == IR_PHI && ins->block == n->blocks[0]) || !inside(n, operand) ||
-                value_of(n, operand)->needed)
+            if ((ins->op == IR_PHI && ins->block == n->blocks[0]) || !nest_inside(n, operand) ||
+                nest_value_of(n, operand)->needed)
                 continue;
-            value_of(n, operand)->needed = true;
+            nest_value_of(n, operand)->needed = true;
             stack[depth++] = f->ins[operand].mark & VEC_POSITION;
         }
     }
-}
-
-static bool is_shift(unsigned op)
-{
-    return op == IR_SHL || op == IR_SHR_S || op == IR_SHR_U;
-}
-
-static bool same_bits(unsigned op)
-{
-    return op == IR_BITCAST || op == IR_COPY;
 }
 
 /* Whether the lanes of all vectors have SIZE bytes and operations. */
@@ -387,22 +312,23 @@ static bool choose_size(struct nest *n, uint32_t size)
         if (!n->values[p].needed)
             continue;
         /* The address of lane 0 has to be known. */
-        if ((ins->op == IR_LOAD || ins->op == IR_STORE) && class_of(n, ins->a, &step) == VECTOR)
+        if ((ins->op == IR_LOAD || ins->op == IR_STORE) &&
+            nest_class_of(n, ins->a, &step) == NEST_VECTOR)
             return false;
         if (ins->op == IR_STORE) {
             uint8_t type = f->ins[ins->b].type;
             if (!vec_splat_op(type, size) || vec_access_size(ins->access) > size)
                 return false;
-            if (class_of(n, ins->b, &step) == LINEAR && size != 4)
+            if (nest_class_of(n, ins->b, &step) == NEST_LINEAR && size != 4)
                 return false;
             continue;
         }
         if (ins->op == IR_BRANCH) {
-            if (class_of(n, ins->a, &step) != UNIFORM)
+            if (nest_class_of(n, ins->a, &step) != NEST_UNIFORM)
                 return false;
             continue;
         }
-        if (n->values[p].kind != VECTOR)
+        if (n->values[p].kind != NEST_VECTOR)
             continue;
         if (!vec_splat_op(ins->type, size))
             return false;
@@ -420,13 +346,14 @@ static bool choose_size(struct nest *n, uint32_t size)
         }
         /* Operands that are not of the lanes' width have no splats. */
         uint32_t count = ir_shapes[ins->op].list ? UINT32_MAX : ir_shapes[ins->op].fixed;
-        bool shift = is_shift(ins->op);
-        if (count > 2 || (shift && class_of(n, ins->b, &step) != UNIFORM))
+        bool shift = nest_is_shift(ins->op);
+        if (count > 2 || (shift && nest_class_of(n, ins->b, &step) != NEST_UNIFORM))
             return false;
         for (uint32_t k = 0; k < (shift ? 1 : count); k++)
             if (!vec_splat_op(f->ins[ins->abc[k]].type, size))
                 return false;
-        if (!same_bits(ins->op) && ins->op != IR_BSWAP && !vec_lane_op(ins->op, ins->type, size))
+        if (!nest_same_bits(ins->op) && ins->op != IR_BSWAP &&
+            !vec_lane_op(ins->op, ins->type, size))
             return false;
     }
     n->outer->lane_size = size;
@@ -435,7 +362,7 @@ static bool choose_size(struct nest *n, uint32_t size)
 
 static bool limit_fits(const struct nest *n, const struct vec_counter *c)
 {
-    return !inside(n, c->start) && (!c->limit || !inside(n, c->limit));
+    return !nest_inside(n, c->start) && (!c->limit || !nest_inside(n, c->limit));
 }
 
 static bool match(struct nest *n)
@@ -443,8 +370,7 @@ static bool match(struct nest *n)
     struct ir_func *f = n->f;
     struct vec_loop *v = n->outer;
     v->induction_count = find_inductions(n, v->block, v->slot, v->inductions, true);
-    n->induction_count =
-        find_inductions(n, n->blocks[1], n->inner_slot, n->inductions, false);
+    n->induction_count = find_inductions(n, n->blocks[1], n->inner_slot, n->inductions, false);
     if (!v->induction_count || !n->induction_count || !read_blocks(n) ||
         !vec_find_counter(f, v->latch, v->block, v->inductions, v->induction_count, &v->counter) ||
         !vec_find_counter(f, n->blocks[1], n->blocks[1], n->inductions, n->induction_count,
@@ -459,291 +385,6 @@ static bool match(struct nest *n)
     n->vectors = v->lane_size == 8 || (known && (known % (2 * width) == 0 || known >= 64)) ? 2 : 1;
     v->rounds = n->vectors * width;
     return (!known || known > v->rounds) && stores_fit(n);
-}
-
-/* ---- tests ---- */
-
-static ir_ref first_value(struct emitter *e, const struct vec_linear *l)
-{
-    ir_ref sum = vec_constant(e, IR_I32, l->constant);
-    for (uint32_t t = 0; t < l->count; t++) {
-        ir_ref value = vec_put_k(e, IR_MUL, IR_I32, l->terms[t].value, l->terms[t].factor);
-        sum = vec_put(e, IR_ADD, IR_I32, value, sum);
-    }
-    return sum;
-}
-
-/* Everything in memory, and stores apart from the other groups. */
-static void check_memory(struct emitter *e, struct nest *n)
-{
-    struct ir_func *f = n->f;
-    ir_ref rounds = vec_count_rounds(e, &n->counter);
-    vec_check(e, vec_put_k(e, IR_NE, IR_I32, rounds, 0)); /* 2^32 */
-    ir_ref steps = vec_put_k(e, IR_SUB, IR_I64, rounds, 1);
-    ir_ref pages = ir_append(f, e->now, IR_MEMORY_SIZE, IR_I32);
-    f->ins[pages].aux = n->outer->memory;
-    ir_ref wide = vec_put(e, IR_ZEXT, IR_I64, pages, 0);
-    ir_ref size = vec_put_k(e, IR_SHL, IR_I64, wide, 16);
-    for (uint32_t i = 0; i < n->group_count; i++) {
-        struct nest_group *g = &n->groups[i];
-        bool down = g->inner_step >> 31;
-        ir_ref start = vec_put(e, IR_ZEXT, IR_I64, first_value(e, &g->at), 0);
-        ir_ref way = vec_put_k(e, IR_MUL, IR_I64, steps, down ? 0 - g->inner_step : g->inner_step);
-        ir_ref bytes = vec_put_k(e, IR_MUL, IR_I64, e->rounds, g->at.step);
-        ir_ref end = vec_put(e, IR_ADD, IR_I64, start, bytes);
-        g->low_end = down ? vec_put(e, IR_SUB, IR_I64, start, way) : start;
-        if (!down)
-            end = vec_put(e, IR_ADD, IR_I64, end, way);
-        g->high_end = vec_put_k(e, IR_ADD, IR_I64, end, g->high);
-        if (down)
-            vec_check(e, vec_put_k(e, IR_GE_S, IR_I32, g->low_end, 0));
-        vec_check(e, vec_put(e, IR_LE_S, IR_I32, g->high_end, size));
-    }
-    for (uint32_t i = 0; i < n->group_count; i++)
-        for (uint32_t k = 0; k < n->group_count; k++) {
-            const struct nest_group *s = &n->groups[i], *x = &n->groups[k];
-            if (!s->stores || i == k || (x->stores && k > i))
-                continue;
-            ir_ref before = vec_put(e, IR_LE_S, IR_I32, s->high_end, x->low_end);
-            ir_ref behind = vec_put(e, IR_LE_S, IR_I32, x->high_end, s->low_end);
-            vec_check(e, vec_put(e, IR_OR, IR_I32, before, behind));
-        }
-}
-
-/* ---- the vector loops ---- */
-
-/* REF as a scalar: of lane 0 for what depends on the round. */
-static ir_ref scalar(struct emitter *e, struct nest *n, ir_ref ref)
-{
-    return inside(n, ref) ? value_of(n, ref)->scalar : vec_outside(e, ref);
-}
-
-/* Splats of values from outside stand before the loops, in block PLACE. */
-static ir_ref outer_splat(struct emitter *e, struct nest *n, ir_block_ref place, ir_ref ref)
-{
-    for (uint32_t i = 0; i < n->splat_count; i++)
-        if (n->splats[i].value == ref)
-            return n->splats[i].splat;
-    ir_block_ref now = e->now;
-    if (n->splat_count < SPLATS)
-        e->now = place;
-    ir_ref splat = vec_splat(e, n->f->ins[ref].type, vec_outside(e, ref));
-    e->now = now;
-    if (n->splat_count < SPLATS) {
-        n->splats[n->splat_count].value = ref;
-        n->splats[n->splat_count++].splat = splat;
-    }
-    return splat;
-}
-
-/* Vector J of REF, here; PLACE is the block before the loops. */
-static ir_ref vector(struct emitter *e, struct nest *n, ir_block_ref place, ir_ref ref, uint32_t j)
-{
-    if (!inside(n, ref))
-        return outer_splat(e, n, place, ref);
-    struct nest_value *v = value_of(n, ref);
-    if (v->kind == VECTOR)
-        return v->vectors[j];
-    if (!v->splat)
-        v->splat = vec_splat(e, n->f->ins[ref].type, v->scalar);
-    if (v->kind == UNIFORM)
-        return v->splat;
-    uint32_t lane = j * (16 / n->outer->lane_size) * v->step;
-    ir_ref lanes = vec_simd(e, SIMD_I32X4_ADD, IR_V128, v->splat, vec_ramp(e, v->step));
-    return j ? vec_simd(e, SIMD_I32X4_ADD, IR_V128, lanes, vec_repeated(e, lane)) : lanes;
-}
-
-static void copy_scalar(struct emitter *e, struct nest *n, uint32_t p)
-{
-    struct ir_func *f = n->f;
-    ir_ref r = n->body[p], operands[3] = {0};
-    uint32_t count = ir_shapes[f->ins[r].op].fixed;
-    for (uint32_t k = 0; k < count; k++)
-        operands[k] = scalar(e, n, f->ins[r].abc[k]);
-    ir_ref c = ir_append(f, e->now, (enum ir_op)f->ins[r].op, (enum ir_type)f->ins[r].type);
-    if (f->failed)
-        return;
-    struct ir_ins *ins = &f->ins[c];
-    uint32_t prev = ins->prev;
-    *ins = f->ins[r];
-    ins->block = e->now;
-    ins->prev = prev;
-    ins->next = 0;
-    ins->mark = 0;
-    memcpy(ins->abc, operands, sizeof operands);
-    n->values[p].scalar = c;
-}
-
-static void emit_vector(struct emitter *e, struct nest *n, ir_block_ref place, uint32_t p)
-{
-    struct ir_func *f = n->f;
-    const struct ir_ins ins = f->ins[n->body[p]];
-    struct nest_value *v = &n->values[p];
-    uint32_t width = 16 / n->outer->lane_size;
-    for (uint32_t j = 0; j < n->vectors; j++) {
-        uint64_t offset = ins.imm + j * width * vec_access_size(ins.access);
-        if (ins.op == IR_STORE) {
-            ir_ref value = vector(e, n, place, ins.b, j);
-            vec_store(e, n->body[p], scalar(e, n, ins.a), offset, value);
-        } else if (ins.op == IR_LOAD) {
-            v->vectors[j] = vec_load(e, n->body[p], scalar(e, n, ins.a), offset);
-        } else if (same_bits(ins.op)) {
-            v->vectors[j] = vector(e, n, place, ins.a, j);
-        } else if (ins.op == IR_BSWAP) {
-            v->vectors[j] = vec_turned(e, vector(e, n, place, ins.a, j));
-        } else {
-            uint16_t op = vec_lane_op(ins.op, ins.type, n->outer->lane_size);
-            ir_ref a = vector(e, n, place, ins.a, j), b = 0;
-            if (is_shift(ins.op)) {
-                b = scalar(e, n, ins.b);
-                if (f->ins[b].type == IR_I64)
-                    b = vec_put(e, IR_WRAP, IR_I32, b, 0);
-            } else if (ir_shapes[ins.op].fixed > 1) {
-                b = vector(e, n, place, ins.b, j);
-            }
-            v->vectors[j] = vec_simd(e, op, IR_V128, a, b);
-        }
-    }
-}
-
-/* The needed instructions of block B, but for phis and its end. */
-static void emit_body(struct emitter *e, struct nest *n, ir_block_ref place, ir_block_ref b)
-{
-    struct ir_func *f = n->f;
-    for (uint32_t p = 1; p <= n->body_count && !f->failed; p++) {
-        const struct ir_ins *ins = &f->ins[n->body[p]];
-        if (ins->block != b || !n->values[p].needed || ins->op == IR_PHI || ins->op == IR_CONST ||
-            ir_op_info[ins->op].flags & IR_E)
-            continue;
-        if (n->values[p].kind == VECTOR || ins->op == IR_STORE)
-            emit_vector(e, n, place, p);
-        else
-            copy_scalar(e, n, p);
-    }
-}
-
-/* Behind phis of one operand stands that. */
-static void emit_latch_phis(struct emitter *e, struct nest *n, ir_block_ref place)
-{
-    struct ir_func *f = n->f;
-    for (uint32_t p = 1; p <= n->body_count; p++) {
-        const struct ir_ins *ins = &f->ins[n->body[p]];
-        if (ins->block != n->blocks[2] || ins->op != IR_PHI || !n->values[p].needed)
-            continue;
-        ir_ref operand = f->pool[ins->list];
-        if (n->values[p].kind != VECTOR)
-            n->values[p].scalar = scalar(e, n, operand);
-        else
-            for (uint32_t j = 0; j < n->vectors; j++)
-                n->values[p].vectors[j] = vector(e, n, place, operand, j);
-    }
-}
-
-/* The inner loop in block LOOP, which comes from where code is made now. */
-static void emit_inner(struct emitter *e, struct nest *n, ir_block_ref place, ir_block_ref loop,
-                       ir_block_ref latch)
-{
-    struct ir_func *f = n->f;
-    for (uint32_t p = 1; p <= n->body_count; p++) {
-        const struct ir_ins *ins = &f->ins[n->body[p]];
-        if (ins->block != n->blocks[1] || ins->op != IR_PHI || !n->values[p].needed)
-            continue;
-        ir_ref start = f->pool[ins->list + n->inner_slot];
-        for (uint32_t j = 0; j < n->vectors; j++)
-            n->starts[p][j] = n->values[p].kind == VECTOR ? vector(e, n, place, start, j)
-                                                       : scalar(e, n, start);
-    }
-    ir_jump(f, e->now, loop);
-    ir_pred_add(f, loop, e->now);
-    ir_pred_add(f, loop, loop);
-    ir_pred_add(f, latch, loop);
-    e->now = loop;
-    for (uint32_t p = 1; p <= n->body_count; p++) {
-        const struct ir_ins *ins = &f->ins[n->body[p]];
-        if (ins->block != n->blocks[1] || ins->op != IR_PHI || !n->values[p].needed)
-            continue;
-        bool is_vector = n->values[p].kind == VECTOR;
-        uint8_t type = ins->type;
-        for (uint32_t j = 0; j < (is_vector ? n->vectors : 1); j++) {
-            ir_ref phi = ir_phi_new(f, loop, is_vector ? IR_V128 : (enum ir_type)type);
-            if (f->failed)
-                return;
-            f->pool[f->ins[phi].list] = n->starts[p][j];
-            if (is_vector)
-                n->values[p].vectors[j] = phi;
-            else
-                n->values[p].scalar = phi;
-        }
-    }
-    emit_body(e, n, place, n->blocks[1]);
-    for (uint32_t p = 1; p <= n->body_count && !f->failed; p++) {
-        const struct ir_ins *ins = &f->ins[n->body[p]];
-        if (ins->block != n->blocks[1] || ins->op != IR_PHI || !n->values[p].needed)
-            continue;
-        ir_ref next = f->pool[ins->list + !n->inner_slot];
-        struct nest_value *v = &n->values[p];
-        if (v->kind != VECTOR) {
-            ir_ref value = scalar(e, n, next);
-            f->pool[f->ins[v->scalar].list + 1] = value;
-            continue;
-        }
-        for (uint32_t j = 0; j < n->vectors; j++) {
-            ir_ref value = vector(e, n, place, next, j);
-            f->pool[f->ins[v->vectors[j]].list + 1] = value;
-        }
-    }
-    ir_ref condition = scalar(e, n, f->ins[f->blocks[n->blocks[1]].last].a);
-    bool again = ir_succs(f, n->blocks[1])[0] == n->blocks[1];
-    ir_branch(f, loop, condition, again ? loop : latch, again ? latch : loop);
-}
-
-static void emit_loops(struct emitter *e, struct nest *n)
-{
-    struct ir_func *f = n->f;
-    struct vec_loop *v = n->outer;
-    ir_block_ref place = e->now, loop = ir_block_new(f), latch = ir_block_new(f);
-    ir_ref phis[VEC_PHIS];
-    if (f->failed)
-        return;
-    ir_pred_add(f, e->vector, place);
-    ir_pred_add(f, e->vector, latch);
-    e->now = e->vector;
-    for (uint32_t i = 0; i < v->induction_count; i++) {
-        phis[i] = ir_phi_new(f, e->vector, IR_I32);
-        if (f->failed)
-            return;
-        e->now = place;
-        ir_ref start = vec_outside(e, v->inductions[i].start);
-        e->now = e->vector;
-        f->pool[f->ins[phis[i]].list] = start;
-        value_of(n, v->inductions[i].phi)->scalar = phis[i];
-    }
-    emit_body(e, n, place, n->blocks[0]);
-    if (!f->failed)
-        emit_inner(e, n, place, loop, latch);
-    if (f->failed)
-        return;
-    e->now = latch;
-    emit_latch_phis(e, n, place);
-    emit_body(e, n, place, n->blocks[2]);
-    ir_ref counted = 0, end = 0;
-    for (uint32_t i = 0; i < v->induction_count && !f->failed; i++) {
-        const struct vec_induction *induction = &v->inductions[i];
-        ir_ref next = vec_put_k(e, IR_ADD, IR_I32, phis[i], v->rounds * induction->step);
-        f->pool[f->ins[phis[i]].list + 1] = next;
-        if (counted || induction->start != v->counter.start || induction->step != v->counter.step)
-            continue;
-        counted = next;
-        e->now = place;
-        ir_ref way = vec_put_k(e, IR_MUL, IR_I32, vec_put(e, IR_WRAP, IR_I32, e->rounds, 0),
-                               induction->step);
-        end = vec_put(e, IR_ADD, IR_I32, vec_outside(e, induction->start), way);
-        e->now = latch;
-    }
-    ir_ref again = vec_put(e, IR_NE, IR_I32, counted, end);
-    ir_branch(f, latch, again, e->vector, e->after);
-    ir_pred_add(f, e->after, latch);
-    ir_jump(f, place, e->vector);
 }
 
 /* The counters may be wanted outside; of anything else the scalar loop does the last round. */
@@ -773,9 +414,7 @@ static bool emit(struct nest *n, struct repair_def *defs, uint32_t *def_count)
     vec_limit_repairs(n->outer, *def_count);
     if (!vec_emit_begin(&e))
         return false;
-    check_memory(&e, n);
-    if (!n->f->failed)
-        emit_loops(&e, n);
+    vec_nest_emit(&e, n);
     if (!n->f->failed)
         vec_emit_after(&e, defs, def_count);
     return !n->f->failed;
@@ -788,8 +427,7 @@ ir_block_ref vec_nest_around(const struct ir_func *f, ir_block_ref inner, ir_blo
     const struct ir_block *h = &f->blocks[header], *t = &f->blocks[after];
     *latch = after;
     if (!(h->flags & IR_BLOCK_LOOP_HEADER) || h->succ_count != 1 || h->pred_count != 2 ||
-        t->pred_count != 1 || f->ins[t->last].op != IR_BRANCH ||
-        f->ins[h->last].op != IR_JUMP)
+        t->pred_count != 1 || f->ins[t->last].op != IR_BRANCH || f->ins[h->last].op != IR_JUMP)
         return IR_NONE;
     const ir_block_ref *around = ir_preds(f, header), *ends = ir_succs(f, after);
     if ((around[0] == after) == (around[1] == after) || (ends[0] == header) == (ends[1] == header))
@@ -797,8 +435,8 @@ ir_block_ref vec_nest_around(const struct ir_func *f, ir_block_ref inner, ir_blo
     return header;
 }
 
-bool vec_nest(struct vec_loop *v, struct ir_func *f,
-              ir_block_ref inner, struct repair_def *defs, uint32_t *def_count, bool *changed)
+bool vec_nest(struct vec_loop *v, struct ir_func *f, ir_block_ref inner, struct repair_def *defs,
+              uint32_t *def_count, bool *changed)
 {
     ir_block_ref latch, header = vec_nest_around(f, inner, &latch);
     if (header == IR_NONE)
