@@ -57,7 +57,7 @@ void ir_func_reset(struct ir_func *f)
     f->block_count = 0;
     f->pool_count = 0;
     f->order_count = 0;
-    f->failed = false;
+    f->failed = f->shifts = false;
 }
 
 void ir_func_drop(struct ir_func *f)
@@ -153,6 +153,7 @@ static ir_ref ins_new(struct ir_func *f, ir_block_ref block, enum ir_op op, enum
     i->op = (uint16_t)op;
     i->type = (uint8_t)type;
     i->block = block;
+    f->shifts |= ir_is_shift(op);
     return f->ins_count++;
 }
 

@@ -239,6 +239,7 @@ struct ir_func {
     uint32_t order_count, order_capacity;
     uint32_t *scratch; /* of ir_analyse() and its like; contents last as long as one call */
     uint32_t scratch_capacity;
+    bool shifts; /* there have been shifts or rotations: passes for bytes look no further without */
     bool failed; /* an allocation failed: everything is a no-op until the caller looks */
     bool late;   /* ir_late() has said so */
     uint64_t
@@ -248,6 +249,11 @@ struct ir_func {
     struct ir_block spare_block;
     uint32_t spare_word; /* of the pool, which is never NULL */
 };
+
+static inline bool ir_is_shift(unsigned op)
+{
+    return op >= IR_SHL && op <= IR_ROTR;
+}
 
 /* Construction (ir/build.c). All return 0 and set failed when memory is short: ins[0] and blocks[0]
  * can be written then without harm, a list of 0 cannot, so look at failed before filling it. A

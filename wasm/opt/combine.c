@@ -343,6 +343,8 @@ static void drop_masks(struct ir_func *f)
 
 bool opt_combine(struct ir_func *f)
 {
+    if (!f->shifts)
+        return true;
     struct combiner c = {.f = f};
     for (uint32_t i = 0; i < f->order_count && !f->failed; i++) {
         /* From the end of a block, so that a whole sum is seen before its parts. */

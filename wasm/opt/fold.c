@@ -130,6 +130,7 @@ uint64_t fold_limit(const struct ir_func *f, ir_ref ref)
 static void become(struct ir_func *f, ir_ref r, enum ir_op op, ir_ref a, uint64_t k)
 {
     ir_ref constant = fold_const(f, r, f->ins[a].type, k);
+    f->shifts |= ir_is_shift(op);
     f->ins[r].op = (uint16_t)op;
     f->ins[r].a = a;
     f->ins[r].b = constant;

@@ -4,6 +4,7 @@
 
 static void become(struct ir_func *f, ir_ref r, enum ir_op op, ir_ref a, ir_ref b)
 {
+    f->shifts |= ir_is_shift(op);
     f->ins[r].op = (uint16_t)op;
     f->ins[r].a = a;
     f->ins[r].b = b;

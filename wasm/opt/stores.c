@@ -178,6 +178,8 @@ static bool is_piece(const struct ir_func *f, const struct ir_ins *ins)
 
 bool opt_stores(struct ir_func *f)
 {
+    if (!f->shifts)
+        return true;
     struct joiner j = {.f = f};
     for (uint32_t i = 0; i < f->order_count && !f->failed; i++) {
         for (ir_ref r = f->blocks[f->order[i]].first; r && !f->failed; r = f->ins[r].next) {
