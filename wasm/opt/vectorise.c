@@ -89,6 +89,7 @@ struct vectoriser {
     struct vec_loop loop;
     struct repair_def defs[LOOPS_MAX * VEC_PHIS];
     uint32_t def_count;
+    bool changed, in_loops; /* a loop, one inside of others */
 };
 
 /* Describes loop B if it is worth it. */
@@ -103,16 +104,22 @@ static bool begin(struct vectoriser *w, struct ir_func *f, ir_block_ref b)
     return entries == 1 && vec_begin(&w->loop, f, b, before);
 }
 
-static bool visit(struct vectoriser *w, struct ir_func *f, ir_block_ref b, bool *changed)
+static bool visit(struct vectoriser *w, struct ir_func *f, ir_block_ref b)
 {
     struct vec_loop *v = &w->loop;
+    bool changed = false, good;
     if (candidate(f, b) == IR_NONE)
         return true;
-    if (!begin(w, f, b) || !vec_match(v))
-        return vec_nest(v, f, b, w->defs, &w->def_count, changed);
-    vec_limit_repairs(v, w->def_count);
-    *changed = true;
-    return vec_emit(v, w->defs, &w->def_count);
+    if (begin(w, f, b) && vec_match(v)) {
+        vec_limit_repairs(v, w->def_count);
+        changed = true;
+        good = vec_emit(v, w->defs, &w->def_count);
+    } else {
+        good = vec_nest(v, f, b, w->defs, &w->def_count, &changed);
+    }
+    w->changed |= changed;
+    w->in_loops |= changed && f->blocks[v->block].outer_loop != IR_NONE;
+    return good;
 }
 
 bool opt_vectorise(struct ir_func *f)
@@ -120,25 +127,33 @@ bool opt_vectorise(struct ir_func *f)
     ir_block_ref loops[LOOPS_MAX];
     uint32_t count = 0, limit = f->ins_count + f->ins_count / GROWTH + GROWTH_ALWAYS;
     struct vectoriser *w = NULL;
+    /* Before anything is known of what is wanted: most loops cannot be done anyway. */
     for (uint32_t i = 0; i < f->order_count && count < LOOPS_MAX; i++) {
+        ir_block_ref latch;
         if (candidate(f, f->order[i]) == IR_NONE)
             continue;
         if (!w && !(w = wasm_host_alloc(sizeof *w)))
             return false;
-        ir_block_ref latch;
-        if (begin(w, f, f->order[i]) || vec_nest_around(f, f->order[i], &latch) != IR_NONE)
+        if (vec_nest_around(f, f->order[i], &latch) != IR_NONE ||
+            (begin(w, f, f->order[i]) && vec_match(&w->loop)))
             loops[count++] = f->order[i];
     }
-    bool changed = false, good = !count || mark_wanted(f, loops, count);
-    if (count)
-        w->def_count = 0;
-    for (uint32_t i = 0; i < count && good && f->ins_count < limit; i++)
-        good = visit(w, f, loops[i], &changed);
-    if (good && changed) {
-        sort_defs(w->defs, w->def_count);
-        good =
-            ir_analyse(f) && (!w->def_count || repair_ssa(f, w->defs, w->def_count)) && opt_licm(f);
+    if (!count) {
+        wasm_host_free(w);
+        return true;
     }
+    w->def_count = 0;
+    w->changed = w->in_loops = false;
+    bool good = mark_wanted(f, loops, count);
+    for (uint32_t i = 0; i < count && good && f->ins_count < limit; i++)
+        good = visit(w, f, loops[i]);
+    if (good && w->changed) {
+        sort_defs(w->defs, w->def_count);
+        good = ir_analyse(f) && (!w->def_count || repair_ssa(f, w->defs, w->def_count));
+    }
+    /* Much of the tests does not change in the loops around. */
+    if (good && w->in_loops)
+        good = opt_licm(f);
     wasm_host_free(w);
     return good;
 }
