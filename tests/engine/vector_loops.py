@@ -257,6 +257,9 @@ class Nests:
         if t == "i32" and rng.random() < 0.2:
             other = rng.choice(["(local.get $r)", "(local.get $i)", "(i32.add (local.get $r) (local.get $i))"])
         term = f"({t}.{rng.choice(ops)} {column} {rng.choice([row, row, other])})"
+        if rng.random() < 0.25:
+            op = rng.choice(["lt_s", "gt_u", "eq", "ne"] if t[0] == "i" else ["lt", "gt", "eq", "ne"])
+            term = f"(select {term} {column} ({t}.{op} {column} {row}))"
         if t[0] == "i" and rng.random() < 0.3:
             term = f"({t}.{rng.choice(['shl', 'shr_u', 'shr_s'])} {term} ({t}.const {rng.choice([1, 5, 8])}))"
         inner = [f"(local.set {acc} ({t}.{rng.choice(ops)} (local.get {acc}) {term}))"] * rng.choice([1, 1, 2])

@@ -84,7 +84,8 @@ enum vec_kind {
 };
 
 struct vec_node {
-    uint8_t kind, type; /* type of the scalars */
+    uint8_t kind, type; /* type of the scalars; of comparisons: of what they compare */
+    bool is_mask;       /* a comparison: all bits of a lane or none; only SELECT takes it */
     uint8_t size;       /* of accesses */
     uint8_t operand_count;
     uint16_t simd;  /* operation */

@@ -328,6 +328,16 @@ ir_ref vec_turned(struct emitter *e, ir_ref value)
     return vec_shuffle(e, value, value, lanes);
 }
 
+ir_ref vec_chosen(struct emitter *e, ir_ref a, ir_ref b, ir_ref mask)
+{
+    ir_ref r = ir_append(e->f, e->now, IR_SIMD3, IR_V128);
+    e->f->ins[r].a = a;
+    e->f->ins[r].b = b;
+    e->f->ins[r].c = mask;
+    e->f->ins[r].aux = SIMD_V128_BITSELECT;
+    return r;
+}
+
 /* Vector J of node N. */
 static void compute(struct emitter *e, struct vec_node *n, uint32_t j)
 {
@@ -340,7 +350,10 @@ static void compute(struct emitter *e, struct vec_node *n, uint32_t j)
     switch (n->kind) {
     case VEC_LOAD: n->value = vec_load(e, scalar, e->pointer[n->pointer], offset); break;
     case VEC_STORE: vec_store(e, scalar, e->pointer[n->pointer], offset, a); break;
-    case VEC_OP: n->value = vec_simd(e, n->simd, IR_V128, a, b); break;
+    case VEC_OP:
+        n->value = n->operand_count == 3 ? vec_chosen(e, a, b, v->nodes[n->operands[2]].value)
+                                         : vec_simd(e, n->simd, IR_V128, a, b);
+        break;
     case VEC_SHIFT: n->value = vec_simd(e, n->simd, IR_V128, a, n->start); break;
     case VEC_SAME: n->value = a; break;
     case VEC_SWAP: n->value = vec_turned(e, a); break;

@@ -36,6 +36,9 @@ void vec_store(struct emitter *e, ir_ref scalar, ir_ref address, uint64_t offset
 /* The bytes of every lane turned around. */
 ir_ref vec_turned(struct emitter *e, ir_ref value);
 
+/* A where MASK is set, else B. */
+ir_ref vec_chosen(struct emitter *e, ir_ref a, ir_ref b, ir_ref mask);
+
 /* Blocks, and the test whether there are rounds enough; then, behind the vector loop, the way to
  * the exit and to the scalar loop. */
 bool vec_emit_begin(struct emitter *e);

@@ -48,7 +48,8 @@ static bool all_inside_alike(struct vec_loop *v, const ir_ref *lanes)
     for (uint32_t k = 0; k < v->lanes; k++) {
         const struct ir_ins *ins = &f->ins[lanes[k]];
         if (!vec_inside(v, lanes[k]) || ins->op != first->op || ins->type != first->type ||
-            ins->access != first->access)
+            ins->access != first->access ||
+            (ir_is_comparison(ins->op) && f->ins[ins->a].type != f->ins[first->a].type))
             return false;
     }
     return true;
@@ -179,6 +180,10 @@ static bool match_node(struct vec_loop *v, uint32_t node)
         return match_access(v, n, lanes);
     }
     n->kind = op == IR_STORE ? VEC_STORE : VEC_OP;
+    if (op >= IR_EQ && op <= IR_FGE) {
+        n->type = f->ins[f->ins[lanes[0]].a].type;
+        n->is_mask = true;
+    }
     if (op == IR_STORE) {
         n->type = f->ins[f->ins[lanes[0]].b].type;
         if (!match_access(v, n, lanes))
@@ -369,6 +374,9 @@ static bool choose_size(struct vec_loop *v, uint32_t size)
             return false;
         if (!vec_splat_op(n->type, size))
             return false;
+        for (uint32_t k = 0; k < n->operand_count; k++)
+            if (v->nodes[n->operands[k]].is_mask != (op == IR_SELECT && k == 2))
+                return false;
         switch (n->kind) {
         case VEC_LOAD:
         case VEC_STORE:
@@ -401,9 +409,14 @@ static bool choose_size(struct vec_loop *v, uint32_t size)
         default: break;
         }
     }
-    for (uint32_t i = 0; i < v->reduction_count; i++)
-        if (size < 4 || !vec_lane_op(v->reductions[i].op, v->reductions[i].type, size))
+    for (uint32_t i = 0; i < v->reduction_count; i++) {
+        const struct vec_reduction *r = &v->reductions[i];
+        if (size < 4 || !vec_lane_op(r->op, r->type, size))
             return false;
+        for (uint32_t t = 0; t < r->term_count; t++)
+            if (v->nodes[r->terms[t]].is_mask)
+                return false;
+    }
     v->lane_size = size;
     return true;
 }

@@ -301,6 +301,25 @@ static void find_needed(struct nest *n)
     }
 }
 
+/* Comparisons of vectors: all bits of a lane or none. */
+static bool is_mask(struct nest *n, ir_ref ref)
+{
+    uint32_t step, op = n->f->ins[ref].op;
+    return op >= IR_EQ && op <= IR_FGE && nest_inside(n, ref) &&
+           nest_class_of(n, ref, &step) == NEST_VECTOR;
+}
+
+/* Only SELECT takes them. */
+static bool masks_fit(struct nest *n, ir_ref r)
+{
+    struct ir_ins *ins = &n->f->ins[r];
+    uint32_t count = ir_operand_count(ins);
+    for (uint32_t k = 0; k < count; k++)
+        if (is_mask(n, *ir_operand(n->f, ins, k)) && (ins->op != IR_SELECT || k != 2))
+            return false;
+    return true;
+}
+
 /* Whether the lanes of all vectors have SIZE bytes and operations. */
 static bool choose_size(struct nest *n, uint32_t size)
 {
@@ -311,6 +330,8 @@ static bool choose_size(struct nest *n, uint32_t size)
         uint32_t step;
         if (!n->values[p].needed)
             continue;
+        if (!masks_fit(n, n->body[p]))
+            return false;
         /* The address of lane 0 has to be known. */
         if ((ins->op == IR_LOAD || ins->op == IR_STORE) &&
             nest_class_of(n, ins->a, &step) == NEST_VECTOR)
@@ -330,7 +351,8 @@ static bool choose_size(struct nest *n, uint32_t size)
         }
         if (n->values[p].kind != NEST_VECTOR)
             continue;
-        if (!vec_splat_op(ins->type, size))
+        uint8_t type = is_mask(n, n->body[p]) ? f->ins[ins->a].type : ins->type;
+        if (!vec_splat_op(type, size))
             return false;
         if (ins->op == IR_LOAD) {
             uint32_t element = vec_access_size(ins->access);
@@ -347,13 +369,15 @@ static bool choose_size(struct nest *n, uint32_t size)
         /* Operands that are not of the lanes' width have no splats. */
         uint32_t count = ir_shapes[ins->op].list ? UINT32_MAX : ir_shapes[ins->op].fixed;
         bool shift = nest_is_shift(ins->op);
-        if (count > 2 || (shift && nest_class_of(n, ins->b, &step) != NEST_UNIFORM))
+        if (count > 3 || (count == 3) != (ins->op == IR_SELECT) ||
+            (shift && nest_class_of(n, ins->b, &step) != NEST_UNIFORM))
             return false;
-        for (uint32_t k = 0; k < (shift ? 1 : count); k++)
+        if (count == 3 && !is_mask(n, ins->c))
+            return false;
+        for (uint32_t k = 0; k < (shift ? 1 : count < 2 ? count : 2); k++)
             if (!vec_splat_op(f->ins[ins->abc[k]].type, size))
                 return false;
-        if (!nest_same_bits(ins->op) && ins->op != IR_BSWAP &&
-            !vec_lane_op(ins->op, ins->type, size))
+        if (!nest_same_bits(ins->op) && ins->op != IR_BSWAP && !vec_lane_op(ins->op, type, size))
             return false;
     }
     n->outer->lane_size = size;

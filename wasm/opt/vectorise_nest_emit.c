@@ -133,10 +133,14 @@ static void emit_vector(struct emitter *e, struct nest *n, ir_block_ref place, u
             v->vectors[j] = vec_load(e, n->body[p], scalar(e, n, ins.a), offset);
         } else if (nest_same_bits(ins.op)) {
             v->vectors[j] = vector(e, n, place, ins.a, j);
+        } else if (ins.op == IR_SELECT) {
+            ir_ref first = vector(e, n, place, ins.a, j), second = vector(e, n, place, ins.b, j);
+            v->vectors[j] = vec_chosen(e, first, second, vector(e, n, place, ins.c, j));
         } else if (ins.op == IR_BSWAP) {
             v->vectors[j] = vec_turned(e, vector(e, n, place, ins.a, j));
         } else {
-            uint16_t op = vec_lane_op(ins.op, ins.type, n->outer->lane_size);
+            uint8_t type = ir_is_comparison(ins.op) ? f->ins[ins.a].type : ins.type;
+            uint16_t op = vec_lane_op(ins.op, type, n->outer->lane_size);
             ir_ref a = vector(e, n, place, ins.a, j), b = 0;
             if (nest_is_shift(ins.op)) {
                 b = scalar(e, n, ins.b);
