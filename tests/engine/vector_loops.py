@@ -57,6 +57,8 @@ class VectorLoops:
                 return lambda lane: (f"(i32.mul (i32.add (local.get $i) (i32.const {lane * self.index})) "
                                      f"(i32.const {scale}))")
             stream = rng.choice(self.streams)
+            if rng.random() < 0.15: # always the same place
+                return lambda lane: f"({t}.{stream[3]} offset={stream[1] + 24} (local.get $p))"
             return lambda lane: self.load(stream, lane)
         if kind == 3:
             inner = self.template(depth - 1)
@@ -71,8 +73,14 @@ class VectorLoops:
         if kind == 5 and rng.random() < 0.5:
             a, b = self.template(depth - 1), self.template(depth - 1)
             op = rng.choice(["lt", "gt", "le", "eq", "ne"])
-            op += rng.choice(["_s", "_u"]) if t[0] == "i" and op not in ("eq", "ne") else ""
-            return lambda lane: f"(select {a(lane)} {b(lane)} ({t}.{op} {a(lane)} {b(lane)}))"
+            sign = rng.choice(["_s", "_u"]) if t[0] == "i" and op not in ("eq", "ne") else ""
+            turned = {"lt": "gt", "gt": "lt", "le": "ge", "eq": "eq", "ne": "ne"}[op]
+            def choose(lane):
+                x, y = a(lane), b(lane)
+                if self.turns and lane % 2:
+                    return f"(select {x} {y} ({t}.{turned}{sign} {y} {x}))"
+                return f"(select {x} {y} ({t}.{op}{sign} {x} {y}))"
+            return choose
         if t == "f32" and rng.random() < 0.3:
             stream = rng.choice(self.streams)
             at = lambda lane: f"(f32.convert_i32_s (i32.load offset={stream[1] + 4 * lane} {stream[0]}))"
@@ -179,6 +187,9 @@ class VectorLoops:
         if kind >= 4 and self.type[0] == "i": # sums
             local = "$t" if self.type == "i32" else "$s"
             op, term = rng.choice(["add", "add", "xor", "or", "and", "mul"]), self.template(1)
+            if self.type == "i32" and rng.random() < 0.3: # how many are less
+                values, than = term, self.invariant()
+                op, term = "add", lambda k: f"(i32.lt_s {values(k)} {than})"
             for k in range(self.lanes):
                 body.append(f"(local.set {local} ({self.type}.{op} (local.get {local}) {term(k)}))")
         elif kind >= 5 and self.type[0] == "f": # what stood there an element before

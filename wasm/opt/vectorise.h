@@ -59,7 +59,7 @@ struct vec_linear {
 struct vec_pointer {
     struct vec_linear at; /* the lowest of them */
     int32_t lowest;       /* from the first one found */
-    uint32_t high;        /* highest offset of a node */
+    uint32_t high;        /* highest offset of a node; with its size if the pointer stays */
 };
 
 /* A load or store in the loop: at pointer + offset. */
@@ -73,6 +73,7 @@ struct vec_access {
 enum vec_kind {
     VEC_PENDING, /* operands not looked at yet */
     VEC_SPLAT,   /* the same everywhere, from outside of the loop */
+    VEC_FIXED,   /* loaded from the same place everywhere, which nothing in the loop writes */
     VEC_LOAD,
     VEC_STORE,
     VEC_OP,
@@ -85,7 +86,7 @@ enum vec_kind {
 
 struct vec_node {
     uint8_t kind, type; /* type of the scalars; of comparisons: of what they compare */
-    bool is_mask;       /* a comparison: all bits of a lane or none; only SELECT takes it */
+    bool is_mask;       /* a comparison: all bits of a lane or none; for SELECT and sums */
     uint8_t size;       /* of accesses */
     uint8_t operand_count;
     uint16_t simd;  /* operation */
@@ -113,7 +114,7 @@ struct vec_reduction {
 struct vec_pair {
     uint8_t store, pointer; /* a node; of the others */
     bool same_fits;         /* at the same address there is no harm */
-    uint32_t low, high;     /* lowest and highest offset of the others */
+    uint32_t low, high;     /* lowest and highest offset of the others, as in vec_pointer */
 };
 
 struct vec_loop {

@@ -235,6 +235,19 @@ ir_ref vec_repeated(struct emitter *e, uint32_t value)
     return vec_vector_constant(e, two, two);
 }
 
+static ir_ref fixed_load(struct emitter *e, const struct vec_node *n)
+{
+    const struct ir_ins scalar = e->f->ins[e->v->lane_refs[n->lanes]];
+    ir_ref r = ir_append(e->f, e->now, IR_LOAD, (enum ir_type)scalar.type);
+    struct ir_ins *ins = &e->f->ins[r];
+    ins->a = e->start[n->pointer];
+    ins->imm = n->offset;
+    ins->aux = scalar.aux;
+    ins->access = scalar.access;
+    ins->pos = scalar.pos;
+    return r;
+}
+
 /* Before the loop. */
 static void prepare(struct emitter *e)
 {
@@ -244,6 +257,8 @@ static void prepare(struct emitter *e)
         ir_ref scalar = v->lane_refs[n->lanes];
         if (n->kind == VEC_SPLAT) {
             n->value = vec_splat(e, n->type, vec_outside(e, scalar));
+        } else if (n->kind == VEC_FIXED) {
+            n->value = vec_splat(e, n->type, fixed_load(e, n));
         } else if (n->kind == VEC_SHIFT) {
             n->start = vec_outside(e, n->scalar);
             if (e->f->ins[n->start].type == IR_I64)
@@ -380,13 +395,17 @@ static void emit_loop(struct emitter *e)
     struct vec_loop *v = e->v;
     struct ir_func *f = e->f;
     prepare(e);
-    ir_ref end = vec_put(e, IR_WRAP, IR_I32, e->end[0], 0);
+    uint32_t counted = 0; /* the pointer that ends the loop */
+    while (!v->pointers[counted].at.step)
+        counted++;
+    ir_ref end = vec_put(e, IR_WRAP, IR_I32, e->end[counted], 0);
     ir_jump(f, e->now, e->vector);
     ir_pred_add(f, e->vector, e->now);
     ir_pred_add(f, e->vector, e->vector);
     e->now = e->vector;
     for (uint32_t p = 0; p < v->pointer_count; p++)
-        e->pointer[p] = phi(e, IR_I32, e->start[p]);
+        if (v->pointers[p].at.step)
+            e->pointer[p] = phi(e, IR_I32, e->start[p]);
     for (uint32_t i = 0; i < v->node_count; i++)
         if (v->nodes[i].kind == VEC_COUNTER || v->nodes[i].kind == VEC_PREVIOUS)
             v->nodes[i].phi = phi(e, IR_V128, v->nodes[i].start);
@@ -400,9 +419,12 @@ static void emit_loop(struct emitter *e)
             compute(e, &v->nodes[v->order[i]], j);
         for (uint32_t i = 0; i < v->reduction_count; i++) {
             struct vec_reduction *r = &v->reductions[i];
-            for (uint32_t t = 0; t < r->term_count; t++)
-                r->result = vec_simd(e, vec_lane_op(r->op, r->type, v->lane_size), IR_V128,
-                                     r->result, v->nodes[r->terms[t]].value);
+            for (uint32_t t = 0; t < r->term_count; t++) {
+                /* A mask is -1 where the comparison is 1. */
+                const struct vec_node *term = &v->nodes[r->terms[t]];
+                uint16_t op = vec_lane_op(term->is_mask ? IR_SUB : r->op, r->type, v->lane_size);
+                r->result = vec_simd(e, op, IR_V128, r->result, term->value);
+            }
         }
     }
     for (uint32_t i = 0; i < v->node_count; i++) {
@@ -418,10 +440,12 @@ static void emit_loop(struct emitter *e)
         close_phi(e, v->reductions[i].accumulator, v->reductions[i].result);
     ir_ref first = 0;
     for (uint32_t p = 0; p < v->pointer_count; p++) {
-        ir_ref next =
-            vec_put_k(e, IR_ADD, IR_I32, e->pointer[p], v->rounds * v->pointers[p].at.step);
+        uint32_t step = v->rounds * v->pointers[p].at.step;
+        if (!step)
+            continue;
+        ir_ref next = vec_put_k(e, IR_ADD, IR_I32, e->pointer[p], step);
         close_phi(e, e->pointer[p], next);
-        if (!p)
+        if (p == counted)
             first = next;
     }
     ir_branch(f, e->now, vec_put(e, IR_NE, IR_I32, first, end), e->vector, e->after);

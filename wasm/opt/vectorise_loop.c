@@ -238,7 +238,8 @@ static bool find_pointers(struct vec_loop *v)
     for (uint32_t i = 0; i < v->access_count; i++) {
         struct vec_access *a = &v->accesses[i];
         struct vec_linear at;
-        if (!vec_linear(v, f->ins[a->ref].a, &at) || !at.step || at.step > VEC_STEP)
+        if (!vec_linear(v, f->ins[a->ref].a, &at) || at.step > VEC_STEP ||
+            (!at.step && f->ins[a->ref].op == IR_STORE))
             return false;
         uint32_t p = 0;
         while (p < v->pointer_count &&
@@ -285,6 +286,8 @@ static bool find_lanes(struct vec_loop *v)
     for (uint32_t i = 0; i < v->access_count; i++) {
         const struct vec_access *a = &v->accesses[i];
         uint32_t step = v->pointers[a->pointer].at.step;
+        if (!step)
+            continue; /* always the same place */
         if (step % a->size || (v->lanes && v->lanes != step / a->size))
             return false;
         v->lanes = step / a->size;

@@ -28,13 +28,26 @@ static bool same_value(const struct ir_func *f, ir_ref a, ir_ref b)
                       x->imm == y->imm && x->type != IR_V128);
 }
 
+/* The comparison that says the same of operands the other way round; OP of anything else. */
+static unsigned turned_op(unsigned op)
+{
+    static const uint16_t turned[][2] = {{IR_LT_S, IR_GT_S}, {IR_LT_U, IR_GT_U}, {IR_LE_S, IR_GE_S},
+                                         {IR_LE_U, IR_GE_U}, {IR_FLT, IR_FGT},   {IR_FLE, IR_FGE}};
+    for (unsigned i = 0; i < sizeof turned / sizeof *turned; i++)
+        for (unsigned k = 0; k < 2; k++)
+            if (turned[i][k] == op)
+                return turned[i][!k];
+    return op;
+}
+
 /* How alike two operands are, looked at without their operands. */
 static unsigned likeness(struct vec_loop *v, ir_ref a, ir_ref b)
 {
     struct ir_func *f = v->f;
     if (same_value(f, a, b))
         return 3;
-    if (vec_inside(v, a) != vec_inside(v, b) || f->ins[a].op != f->ins[b].op)
+    if (vec_inside(v, a) != vec_inside(v, b) ||
+        (f->ins[a].op != f->ins[b].op && f->ins[a].op != turned_op(f->ins[b].op)))
         return 0;
     if (f->ins[a].op == IR_LOAD && vec_inside(v, a))
         return vec_access_of(v, a)->pointer == vec_access_of(v, b)->pointer ? 3 : 1;
@@ -47,8 +60,8 @@ static bool all_inside_alike(struct vec_loop *v, const ir_ref *lanes)
     const struct ir_ins *first = &f->ins[lanes[0]];
     for (uint32_t k = 0; k < v->lanes; k++) {
         const struct ir_ins *ins = &f->ins[lanes[k]];
-        if (!vec_inside(v, lanes[k]) || ins->op != first->op || ins->type != first->type ||
-            ins->access != first->access ||
+        if (!vec_inside(v, lanes[k]) || (ins->op != first->op && ins->op != turned_op(first->op)) ||
+            ins->type != first->type || ins->access != first->access ||
             (ir_is_comparison(ins->op) && f->ins[ins->a].type != f->ins[first->a].type))
             return false;
     }
@@ -65,20 +78,24 @@ static void cover(struct vec_loop *v, const ir_ref *lanes)
 static bool match_access(struct vec_loop *v, struct vec_node *n, const ir_ref *lanes)
 {
     const struct vec_access *first = vec_access_of(v, lanes[0]);
+    struct vec_pointer *p = &v->pointers[first->pointer];
+    bool fixed = !p->at.step;
+    if (fixed)
+        n->kind = VEC_FIXED;
     for (uint32_t k = 0; k < v->lanes; k++) {
         struct vec_access *a = vec_access_of(v, lanes[k]);
-        if (a->pointer != first->pointer || a->offset != first->offset + k * first->size)
+        if (a->pointer != first->pointer || a->size != first->size ||
+            a->offset != first->offset + (fixed ? 0 : k * first->size))
             return false;
         a->used = true;
     }
-    struct vec_pointer *p = &v->pointers[first->pointer];
-    if (p->at.step != v->lanes * first->size || first->offset >= VEC_OFFSET)
+    if ((!fixed && p->at.step != v->lanes * first->size) || first->offset >= VEC_OFFSET)
         return false;
     n->pointer = first->pointer;
     n->offset = (uint32_t)first->offset;
     n->size = first->size;
-    if (p->high < n->offset)
-        p->high = n->offset;
+    if (p->high < n->offset + (fixed ? n->size : 0))
+        p->high = n->offset + (fixed ? n->size : 0);
     cover(v, lanes);
     return true;
 }
@@ -142,9 +159,10 @@ static bool match_operands(struct vec_loop *v, uint32_t node, const ir_ref *lane
         ir_ref from[VEC_LANES];
         for (uint32_t k = 0; k < v->lanes; k++) {
             const struct ir_ins *ins = &f->ins[lanes[k]];
-            bool turn = ir_op_info[ins->op].flags & IR_C && k &&
-                        likeness(v, first->a, ins->b) + likeness(v, first->b, ins->a) >
-                            likeness(v, first->a, ins->a) + likeness(v, first->b, ins->b);
+            bool turn = ins->op != first->op;
+            if (ir_op_info[ins->op].flags & IR_C && k)
+                turn = likeness(v, first->a, ins->b) + likeness(v, first->b, ins->a) >
+                       likeness(v, first->a, ins->a) + likeness(v, first->b, ins->b);
             from[k] = turn ? ins->abc[1 - o] : ins->abc[o];
         }
         uint32_t operand = node_of(v, from);
@@ -250,7 +268,7 @@ static bool term_key(struct vec_loop *v, ir_ref term, uint64_t *key)
         if (ins->op == IR_LOAD) {
             const struct vec_access *a = vec_access_of(v, r);
             uint64_t k = (uint64_t)a->pointer << 32 | (uint32_t)a->offset;
-            if (k < *key)
+            if (k < *key && v->pointers[a->pointer].at.step)
                 *key = k;
             continue;
         }
@@ -344,6 +362,7 @@ static bool fits_narrow(const struct vec_loop *v, const struct vec_node *n, uint
         return false;
     switch (n->kind) {
     case VEC_SPLAT:
+    case VEC_FIXED:
     case VEC_PREVIOUS: return true;
     case VEC_LOAD:
     case VEC_STORE: return n->size == size;
@@ -414,7 +433,8 @@ static bool choose_size(struct vec_loop *v, uint32_t size)
         if (size < 4 || !vec_lane_op(r->op, r->type, size))
             return false;
         for (uint32_t t = 0; t < r->term_count; t++)
-            if (v->nodes[r->terms[t]].is_mask)
+            if (v->nodes[r->terms[t]].is_mask &&
+                (r->op != IR_ADD || r->type != IR_I32 || size != 4))
                 return false;
     }
     v->lane_size = size;
@@ -482,9 +502,24 @@ static bool comes_before(const struct vec_loop *v, const struct vec_node *a,
     return true;
 }
 
+/* Load X reads elements that store S reaches some rounds later, or later in the same one: in the
+ * order of vectors too, since in each the loads come first. */
+static bool reads_ahead(const struct vec_loop *v, const struct vec_node *x,
+                        const struct vec_node *s)
+{
+    if (x->kind != VEC_LOAD || x->offset < s->offset || (x->offset - s->offset) % s->size)
+        return false;
+    for (uint32_t k = 0, to = (x->offset - s->offset) / s->size; to < v->lanes; k++, to++)
+        if (vec_position(v, v->lane_refs[x->lanes + k]) >=
+            vec_position(v, v->lane_refs[s->lanes + to]))
+            return false;
+    return true;
+}
+
 static bool add_pair(struct vec_loop *v, uint32_t store, const struct vec_node *other,
                      bool same_fits)
 {
+    uint32_t high = other->offset + (other->kind == VEC_FIXED ? other->size : 0);
     uint32_t i = 0;
     while (i < v->pair_count &&
            (v->pairs[i].store != store || v->pairs[i].pointer != other->pointer))
@@ -494,15 +529,14 @@ static bool add_pair(struct vec_loop *v, uint32_t store, const struct vec_node *
         return false;
     if (i == v->pair_count) {
         v->pair_count++;
-        *p = (struct vec_pair){(uint8_t)store, other->pointer, same_fits, other->offset,
-                               other->offset};
+        *p = (struct vec_pair){(uint8_t)store, other->pointer, same_fits, other->offset, high};
         return true;
     }
     p->same_fits &= same_fits && p->low == other->offset;
     if (p->low > other->offset)
         p->low = other->offset;
-    if (p->high < other->offset)
-        p->high = other->offset;
+    if (p->high < high)
+        p->high = high;
     return true;
 }
 
@@ -516,7 +550,7 @@ static bool find_pairs(struct vec_loop *v)
             continue;
         for (uint32_t k = 0; k < v->node_count; k++) {
             const struct vec_node *x = &v->nodes[k];
-            if ((x->kind != VEC_LOAD && x->kind != VEC_STORE) || k == i ||
+            if ((x->kind != VEC_LOAD && x->kind != VEC_STORE && x->kind != VEC_FIXED) || k == i ||
                 (x->kind == VEC_STORE && k > i))
                 continue;
             bool fits = x->kind == VEC_LOAD && comes_before(v, x, s);
@@ -527,7 +561,8 @@ static bool find_pairs(struct vec_loop *v)
             }
             uint32_t distance =
                 s->offset > x->offset ? s->offset - x->offset : x->offset - s->offset;
-            if (distance ? distance < v->rounds * v->lanes * s->size : !fits)
+            if (distance ? distance < v->rounds * v->lanes * s->size && !reads_ahead(v, x, s)
+                         : !fits)
                 return false;
         }
     }
