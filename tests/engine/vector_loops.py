@@ -183,7 +183,8 @@ class VectorLoops:
                     body += [f"{target[0]} {value(k)}" for k in range(self.lanes)]
                     body += [f"{self.type}.{store} {place}" for place in reversed(places)]
                 else:
-                    body += [f"({self.type}.{store} {place}{target[0]} {value(k)})" for k, place in enumerate(places)]
+                    each = [f"({self.type}.{store} {place}{target[0]} {value(k)})" for k, place in enumerate(places)]
+                    body += each[::-1] if rng.random() < 0.2 else each
         if kind >= 4 and self.type[0] == "i": # sums
             local = "$t" if self.type == "i32" else "$s"
             op, term = rng.choice(["add", "add", "xor", "or", "and", "mul"]), self.template(1)
