@@ -293,9 +293,10 @@ void emit_epilogue(struct target_compiler *c)
     }
 }
 
-/* Where the window starts in which processors keep decoded instructions: how a loop that is entered
- * in the middle of one runs depends on where it happens to lie. */
-#define LOOP_ALIGNMENT 32u
+/* Loops without others inside start where a window does in which processors keep decoded
+ * instructions: how one that starts in the middle runs depends on where that happens to be. */
+#define LOOP_ALIGNMENT       16u
+#define INNER_LOOP_ALIGNMENT 32u
 
 static void align(struct code_buffer *out, uint32_t to, bool nops)
 {
@@ -332,12 +333,16 @@ static void emit_data(struct target_compiler *c)
         }
     }
     for (uint32_t k = 0; k < c->tables.count; k++) {
-        const struct mblock *b = &c->blocks.data[c->tables.data[k].block];
+        struct mblock *b = &c->blocks.data[c->tables.data[k].block];
+        if (b->table) { /* a copy's */
+            x86_patch_near(out, c->tables.data[k].field, b->table);
+            continue;
+        }
         uint32_t entries = switch_entries(b->succ_count);
         if (!x86_reserve(out, (size_t)entries * 4 + X86_MAX_STEP))
             return;
         align(out, 4, false);
-        uint32_t at = (uint32_t)out->size;
+        uint32_t at = b->table = (uint32_t)out->size;
         x86_patch_near(out, c->tables.data[k].field, at);
         for (uint32_t i = 0; i < entries; i++) {
             uint32_t which = i < b->succ_count ? i : b->succ_count - 1;
@@ -355,16 +360,68 @@ static uint32_t next_block(struct target_compiler *c, uint32_t b)
     return b;
 }
 
-static void emit_block(struct target_compiler *c, uint32_t b)
+/* A jump to a loop's start that ends in a jump table is replaced by a copy of that block: what is
+ * predicted for its jump then hangs on the case it stands behind. So many instructions a block and
+ * in all, and in proportion to the function. */
+enum { COPIED_MAX = 12, COPIED_FREE = 128, COPIED_PART = 8, COPIED_ALL = 2048 };
+
+static bool copies_switch(struct target_compiler *c, uint32_t b)
+{
+    uint32_t to = c->forward.data[c->targets.data[c->blocks.data[b].succs]];
+    const struct mblock *block = &c->blocks.data[to];
+    uint32_t count = block->end - block->first, last = block->end - 1;
+    if (to == next_block(c, b) || !block->header || block->cold || c->blocks.data[b].cold ||
+        count > COPIED_MAX || c->ins.data[last].op != M_SWITCH ||
+        c->ins.data[last].sub == SWITCH_COMPARE ||
+        c->copied + count > c->ins.count / COPIED_PART + COPIED_FREE ||
+        c->copied + count > COPIED_ALL)
+        return false;
+    for (uint32_t i = block->first; i < last; i++) {
+        unsigned op = c->ins.data[i].op;
+        if (op < M_MOV || op > M_SEXT)
+            return false;
+    }
+    c->copied += count;
+    return true;
+}
+
+/* Walks along the parts of the registers in block B start afresh. */
+static void walk_again(struct target_compiler *c, const struct mblock *block)
+{
+    for (uint32_t i = block->first; i < block->end; i++) {
+        const struct mins *m = &c->ins.data[i];
+        const mreg regs[] = {m->dst, m->a, m->b, m->base, m->index};
+        for (unsigned k = 0; k < sizeof regs / sizeof *regs; k++)
+            if (regs[k] >= FIRST_VREG)
+                vreg_at(c, regs[k])->current = vreg_at(c, regs[k])->interval;
+    }
+}
+
+static void emit_body(struct target_compiler *c, uint32_t b);
+
+static void copy_block(struct target_compiler *c, uint32_t b)
+{
+    const struct mblock *block = &c->blocks.data[b];
+    uint32_t after = c->next_move, low = 0, high = c->moves.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (c->moves.data[middle].key >> 2 < 2 * (uint64_t)block->first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    c->next_move = low;
+    walk_again(c, block);
+    emit_body(c, b);
+    walk_again(c, block);
+    c->next_move = after;
+}
+
+/* The instructions of block B. */
+static void emit_body(struct target_compiler *c, uint32_t b)
 {
     const struct mblock *block = &c->blocks.data[b];
     struct code_buffer *out = c->out;
-    if (!x86_reserve(out, X86_MAX_STEP))
-        return;
-    if (block->header && !block->cold)
-        align(out, LOOP_ALIGNMENT, true);
-    c->labels.data[b] = (uint32_t)out->size;
-    emit_unwind(c, (uint32_t)out->size, c->frame);
     c->flags_end = 0; /* others may come in here */
     for (uint32_t i = block->first; i < block->end && !c->failed;) {
         if (!x86_reserve(out, X86_MAX_STEP))
@@ -374,6 +431,10 @@ static void emit_block(struct target_compiler *c, uint32_t b)
         emit_gap(c, i);
         if (!x86_reserve(out, X86_MAX_STEP))
             return;
+        if (m->op == M_JMP && copies_switch(c, b)) {
+            copy_block(c, c->forward.data[c->targets.data[block->succs]]);
+            return;
+        }
         if (m->op == M_JMP || m->op == M_JCC) {
             emit_branch(c, m, b, next_block(c, b));
             i++;
@@ -401,6 +462,19 @@ static void emit_block(struct target_compiler *c, uint32_t b)
     }
 }
 
+static void emit_block(struct target_compiler *c, uint32_t b)
+{
+    const struct mblock *block = &c->blocks.data[b];
+    struct code_buffer *out = c->out;
+    if (!x86_reserve(out, X86_MAX_STEP))
+        return;
+    if (block->header && !block->cold)
+        align(out, block->nests ? LOOP_ALIGNMENT : INNER_LOOP_ALIGNMENT, true);
+    c->labels.data[b] = (uint32_t)out->size;
+    emit_unwind(c, (uint32_t)out->size, c->frame);
+    emit_body(c, b);
+}
+
 bool emit_function(struct target_compiler *c, struct code_func *where)
 {
     struct code_buffer *out = c->out;
@@ -413,7 +487,7 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
     if (!find_forwards(c) || !x86_reserve(out, X86_MAX_STEP))
         return false;
     walk_reset(c);
-    c->next_move = 0;
+    c->next_move = c->copied = 0;
     for (uint32_t b = 0; b < c->blocks.count; b++)
         c->labels.data[b] = UINT32_MAX;
     align(out, 16, false);

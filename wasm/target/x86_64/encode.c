@@ -274,7 +274,10 @@ void x86_nops(struct code_buffer *code, unsigned bytes)
         {0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
     };
     while (bytes) {
-        unsigned step = bytes > 9 ? 9 : bytes;
+        unsigned more = bytes > 11 ? 2 : bytes > 9 ? bytes - 9 : 0, step = bytes > 9 ? 9 : bytes;
+        memset(code->bytes + code->size, 0x66, more); /* any number of this prefix does nothing */
+        code->size += more;
+        bytes -= more;
         memcpy(code->bytes + code->size, nops[step - 1], step);
         code->size += step;
         bytes -= step;

@@ -193,6 +193,8 @@ struct mblock {
     uint32_t next_header; /* … the one behind, while allocating */
     uint16_t depth;
     bool cold, header;
+    uint32_t table; /* where its jump table is, 0: none yet */
+    bool nests;     /* of loop headers: there are loops inside */
 };
 
 struct vreg {
@@ -353,6 +355,7 @@ struct target_compiler {
     uint32_t spill_base; /* first spill slot from rsp */
     unsigned saved;      /* registers that the prologue pushed, as code_saved() says */
     uint32_t next_move;  /* in moves, while walking */
+    uint32_t copied;     /* instructions of blocks emitted once more */
     uint32_t edge_out;   /* instruction at a block's end that moves are being made before, 0 none */
     uint32_t flags_end;  /* where the last ALU instruction ended: its flags tell of flags_reg */
     uint8_t flags_reg, flags_size;

@@ -254,6 +254,8 @@ static uint32_t find_loops(struct target_compiler *c)
             open = outer;
         }
         if (header) {
+            if (open != NO_LOOP)
+                c->blocks.data[open].nests = true;
             loop_end[b] = open; /* until it is known */
             open = b;
             *next = b;
