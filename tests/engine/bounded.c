@@ -270,6 +270,37 @@ static struct bytes row_of_loops(uint32_t n)
     return module(&b, 50, 1);
 }
 
+/* N loops that add 1 to WORDS words a round, from where the one before ended. */
+static struct bytes rows_of_words(uint32_t n, uint32_t words)
+{
+    enum { LOAD = 0x28, STORE = 0x36, MINUS_1 = 0x7f };
+    struct bytes b = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        PUT(&b, GET, 0, SET, 2, LOOP, EMPTY);
+        for (uint32_t k = 0; k < words; k++) {
+            PUT(&b, GET, 1, GET, 1, LOAD, 2);
+            leb(&b, 4 * k);
+            PUT(&b, CONST, 1, ADD, STORE, 2);
+            leb(&b, 4 * k);
+        }
+        PUT(&b, GET, 1, CONST);
+        leb(&b, 4 * words); /* its sign bit is clear */
+        PUT(&b, ADD, SET, 1, GET, 2, CONST, MINUS_1, ADD, 0x22, 2, BR_IF, 0, END);
+    }
+    PUT(&b, GET, 1);
+    return module(&b, 2, 1);
+}
+
+static struct bytes vector_loops(uint32_t n)
+{
+    return rows_of_words(n, 1);
+}
+
+static struct bytes unrolled_loops(uint32_t n)
+{
+    return rows_of_words(n, 60);
+}
+
 static struct bytes calls(uint32_t n)
 {
     struct bytes b = {0};
@@ -388,6 +419,8 @@ static const struct shape {
     {"nested ifs", nested_ifs, 2000, 99998},
     {"ifs in a row, fifty locals", row_of_ifs, 1000, 20000},
     {"loops in a row, fifty locals", row_of_loops, 300, 5000},
+    {"vector loops in a row", vector_loops, 300, 20000},
+    {"unrolled vector loops in a row", unrolled_loops, 20, 1000},
     {"calls", calls, 4000, 500000},
     {"br_table", br_table, 10000, 65520},
     {"a switch in a loop", big_switch, 500, 5000},
