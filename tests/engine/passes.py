@@ -389,7 +389,8 @@ class Mixed(States):
 def function(shape, rng, index):
     return f"""  (func $f{index} (param $p i32) (param $x i64) (param $y i32) (result i64)
     (local $s i64) (local $t i32) (local $i i32) (local $k i32) (local $m i32) (local $n i32) (local $q i32)
-    (local $r i32) (local $u i32) (local $v i32) (local $w i32) (local $of32 f32) (local $of64 f64)
+    (local $r i32) (local $u i32) (local $v i32) (local $w i32) (local $oi32 i32) (local $oi64 i64)
+    (local $zi32 i32) (local $zi64 i64) (local $zf32 f32) (local $zf64 f64) (local $of32 f32) (local $of64 f64)
     {shape(rng).body()})
 """
 

@@ -193,14 +193,14 @@ class VectorLoops:
                 op, term = "add", lambda k: f"(i32.lt_s {values(k)} {than})"
             for k in range(self.lanes):
                 body.append(f"(local.set {local} ({self.type}.{op} (local.get {local}) {term(k)}))")
-        elif kind >= 5 and self.type[0] == "f": # what stood there an element before
+        if kind == 7 or (kind >= 5 and self.type[0] == "f"): # what stood there an element before
             stream = rng.choice(self.streams)
             target = (self.pointer(3, size), 0)
-            local = f"$o{self.type}"
+            local, now = f"$o{self.type}", f"$z{self.type}"
             for k in range(self.lanes):
-                body.append(f"({self.type}.store offset={target[1] + k * size} {target[0]} "
-                            f"({self.type}.add (local.get {local}) {self.load(stream, k)}))")
-                body.append(f"(local.set {local} {self.load(stream, k)})")
+                body.append(f"({self.type}.{store} offset={target[1] + k * size} {target[0]} "
+                            f"({self.type}.add (local.get {local}) (local.tee {now} {self.load(stream, k)})))")
+                body.append(f"(local.set {local} (local.get {now}))")
         if rng.random() < 0.05:
             body.append(rng.choice(["(global.set $g (local.get $i))", "(i32.store8 (i32.const 9) (local.get $i))",
                                     "(local.set $t (i32.load8_u (i32.const 3)))"]))
@@ -223,7 +223,7 @@ class VectorLoops:
         if rng.random() < 0.2:
             place = ""
         loops = "\n    ".join(self.loop(f"l{k}") for k in range(rng.randrange(1, 3)))
-        wanted = rng.choice(["(local.get $i)", "(local.get $k)", "(i32.const 0)", "(i32.const 0)"])
+        wanted = rng.choice(["(local.get $i)", "(local.get $k)", "(i32.const 0)", "(i32.const 0)", "(local.get $oi32)"])
         return f"""{place} {fill(rng, self.LIMIT)}
     {loops}
     (i64.add (i64.add (local.get $s) (i64.mul (i64.extend_i32_u (local.get $t)) (i64.const 7)))

@@ -353,7 +353,8 @@ static bool match_reduction(struct vec_loop *v, ir_ref phi)
 
 /* ---- what it comes to ---- */
 
-/* Whether the low bits of a node's value are right in lanes of SIZE < 4 bytes. */
+/* Whether the low bits of a node's value are right in lanes of SIZE < 4 bytes. Of what the round
+ * before had all bits are wanted after the loop. */
 static bool fits_narrow(const struct vec_loop *v, const struct vec_node *n, uint32_t size)
 {
     const struct ir_func *f = v->f;
@@ -362,8 +363,7 @@ static bool fits_narrow(const struct vec_loop *v, const struct vec_node *n, uint
         return false;
     switch (n->kind) {
     case VEC_SPLAT:
-    case VEC_FIXED:
-    case VEC_PREVIOUS: return true;
+    case VEC_FIXED: return true;
     case VEC_LOAD:
     case VEC_STORE: return n->size == size;
     case VEC_SHIFT: {
