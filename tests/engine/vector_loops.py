@@ -185,7 +185,7 @@ class VectorLoops:
                 else:
                     each = [f"({self.type}.{store} {place}{target[0]} {value(k)})" for k, place in enumerate(places)]
                     body += each[::-1] if rng.random() < 0.2 else each
-        if kind >= 4 and self.type[0] == "i": # sums
+        if 4 <= kind < 7 and self.type[0] == "i": # sums
             local = "$t" if self.type == "i32" else "$s"
             op, term = rng.choice(["add", "add", "xor", "or", "and", "mul"]), self.template(1)
             if self.type == "i32" and rng.random() < 0.3: # how many are less
