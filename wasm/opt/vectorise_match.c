@@ -234,9 +234,9 @@ static bool match_stores(struct vec_loop *v)
                 a->size != low->size || a == low)
                 continue;
             int64_t lane = (a->offset - low->offset) / low->size;
-            if ((a->offset - low->offset) % low->size || lane >= v->lanes)
+            if ((a->offset - low->offset) % low->size || lane >= (int64_t)v->lanes)
                 continue;
-            if (!lane || lanes[lane])
+            if (lane <= 0 || lanes[lane])
                 return false; /* the same place twice */
             lanes[lane] = a->ref;
             found++;
@@ -246,7 +246,7 @@ static bool match_stores(struct vec_loop *v)
         uint32_t node = node_of(v, lanes);
         if (node == VEC_NODES || !match_node(v, node))
             return false;
-        low->used = true;
+        i -= !v->accesses[i].used; /* that was another stream of the same pointer */
     }
     return true;
 }
