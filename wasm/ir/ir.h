@@ -138,6 +138,8 @@ struct ir_shape {
     uint8_t fixed, list;
 };
 extern const struct ir_shape ir_shapes[IR_OP_COUNT];
+/* Of EQ … GE_U: what holds where one does not; what says the same with its operands exchanged. */
+extern const uint16_t ir_negated[IR_GE_U + 1], ir_swapped[IR_GE_U + 1];
 
 /* Whether the result is 0 or 1: the comparisons stand together in the table. */
 static inline bool ir_is_comparison(unsigned op)

@@ -34,6 +34,15 @@ const struct ir_shape ir_shapes[IR_OP_COUNT] = {
 #undef X
 };
 
+const uint16_t ir_negated[] = {
+    [IR_EQ] = IR_NE,     [IR_NE] = IR_EQ,     [IR_LT_S] = IR_GE_S, [IR_GE_S] = IR_LT_S,
+    [IR_LT_U] = IR_GE_U, [IR_GE_U] = IR_LT_U, [IR_GT_S] = IR_LE_S, [IR_LE_S] = IR_GT_S,
+    [IR_GT_U] = IR_LE_U, [IR_LE_U] = IR_GT_U};
+const uint16_t ir_swapped[] = {
+    [IR_EQ] = IR_EQ,     [IR_NE] = IR_NE,     [IR_LT_S] = IR_GT_S, [IR_GT_S] = IR_LT_S,
+    [IR_LT_U] = IR_GT_U, [IR_GT_U] = IR_LT_U, [IR_LE_S] = IR_GE_S, [IR_GE_S] = IR_LE_S,
+    [IR_LE_U] = IR_GE_U, [IR_GE_U] = IR_LE_U};
+
 /* What REF stands for once copies are followed; shortens the path for the next one. */
 static ir_ref follow(struct ir_func *f, ir_ref ref)
 {

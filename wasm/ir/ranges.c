@@ -37,14 +37,6 @@ struct bound {
 static bool bound_on(const struct ir_func *f, ir_block_ref block, ir_block_ref to, ir_ref ref,
                      struct bound *bound)
 {
-    static const uint16_t negated[] = {
-        [IR_EQ] = IR_NE,     [IR_NE] = IR_EQ,     [IR_LT_S] = IR_GE_S, [IR_GE_S] = IR_LT_S,
-        [IR_LT_U] = IR_GE_U, [IR_GE_U] = IR_LT_U, [IR_GT_S] = IR_LE_S, [IR_LE_S] = IR_GT_S,
-        [IR_GT_U] = IR_LE_U, [IR_LE_U] = IR_GT_U};
-    static const uint16_t swapped[] = {
-        [IR_EQ] = IR_EQ,     [IR_NE] = IR_NE,     [IR_LT_S] = IR_GT_S, [IR_GT_S] = IR_LT_S,
-        [IR_LT_U] = IR_GT_U, [IR_GT_U] = IR_LT_U, [IR_LE_S] = IR_GE_S, [IR_GE_S] = IR_LE_S,
-        [IR_LE_U] = IR_GE_U, [IR_GE_U] = IR_LE_U};
     /* A block that only splits an edge says what its predecessor says. */
     const struct ir_ins *end = &f->ins[f->blocks[block].last];
     if (end->op == IR_JUMP && f->blocks[block].pred_count == 1) {
@@ -64,10 +56,10 @@ static bool bound_on(const struct ir_func *f, ir_block_ref block, ir_block_ref t
     }
     if (c->op < IR_EQ || c->op > IR_GE_U || (c->a != ref && c->b != ref))
         return false;
-    bound->op = c->a == ref ? c->op : swapped[c->op];
+    bound->op = c->a == ref ? c->op : ir_swapped[c->op];
     bound->limit = c->a == ref ? c->b : c->a;
     if (!taken)
-        bound->op = negated[bound->op];
+        bound->op = ir_negated[bound->op];
     return true;
 }
 

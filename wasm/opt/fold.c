@@ -311,25 +311,13 @@ static void fold_binary_ins(struct ir_func *f, ir_ref r)
     if (left && right && evaluate(ins, s, t, type == IR_I64))
         return;
     if (left && !right) {
-        static const uint8_t swapped[] = {
-            [IR_LT_S - IR_EQ] = IR_GT_S,
-            [IR_LT_U - IR_EQ] = IR_GT_U,
-            [IR_GT_S - IR_EQ] = IR_LT_S,
-            [IR_GT_U - IR_EQ] = IR_LT_U,
-            [IR_LE_S - IR_EQ] = IR_GE_S,
-            [IR_LE_U - IR_EQ] = IR_GE_U,
-            [IR_GE_S - IR_EQ] = IR_LE_S,
-            [IR_GE_U - IR_EQ] = IR_LE_U,
-            [0] = IR_EQ,
-            [1] = IR_NE,
-        };
         bool compare = ins->op >= IR_EQ && ins->op <= IR_GE_U;
         if (ir_op_info[ins->op].flags & IR_C || compare) {
             ir_ref x = ins->a;
             ins->a = ins->b;
             ins->b = x;
             if (compare)
-                ins->op = swapped[ins->op - IR_EQ];
+                ins->op = ir_swapped[ins->op];
             right = true;
             t = s;
         }

@@ -108,14 +108,6 @@ bool vec_find_counter(const struct ir_func *f, ir_block_ref latch, ir_block_ref 
                       const struct vec_induction *inductions, uint32_t count,
                       struct vec_counter *counter)
 {
-    static const uint16_t negated[] = {
-        [IR_EQ] = IR_NE,     [IR_NE] = IR_EQ,     [IR_LT_S] = IR_GE_S, [IR_GE_S] = IR_LT_S,
-        [IR_LT_U] = IR_GE_U, [IR_GE_U] = IR_LT_U, [IR_LE_S] = IR_GT_S, [IR_GT_S] = IR_LE_S,
-        [IR_LE_U] = IR_GT_U, [IR_GT_U] = IR_LE_U};
-    static const uint16_t swapped[] = {
-        [IR_EQ] = IR_EQ,     [IR_NE] = IR_NE,     [IR_LT_S] = IR_GT_S, [IR_GT_S] = IR_LT_S,
-        [IR_LT_U] = IR_GT_U, [IR_GT_U] = IR_LT_U, [IR_LE_S] = IR_GE_S, [IR_GE_S] = IR_LE_S,
-        [IR_LE_U] = IR_GE_U, [IR_GE_U] = IR_LE_U};
     ir_ref tested = f->ins[f->blocks[latch].last].a, limit = 0;
     uint16_t op = IR_NE;
     const struct ir_ins *c = &f->ins[tested];
@@ -125,7 +117,7 @@ bool vec_find_counter(const struct ir_func *f, ir_block_ref latch, ir_block_ref 
         tested = c->a;
     } else if (!i && c->op >= IR_EQ && c->op <= IR_GE_U) {
         bool first = tested_by(inductions, count, c->a);
-        op = first ? c->op : swapped[c->op];
+        op = first ? c->op : ir_swapped[c->op];
         tested = first ? c->a : c->b;
         limit = first ? c->b : c->a;
     }
@@ -133,7 +125,7 @@ bool vec_find_counter(const struct ir_func *f, ir_block_ref latch, ir_block_ref 
     if (!i)
         return false;
     if (ir_succs(f, latch)[0] != header) /* it goes on where the condition does not hold */
-        op = negated[op];
+        op = ir_negated[op];
     bool down = i->step >> 31;
     uint32_t stride = down ? 0 - i->step : i->step;
     *counter = (struct vec_counter){.start = i->start,
