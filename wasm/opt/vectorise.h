@@ -163,7 +163,9 @@ static inline ir_ref vec_latch_value(const struct vec_loop *v, const struct ir_i
 {
     return v->f->pool[phi->list + !v->slot];
 }
-const struct vec_induction *vec_induction_of(const struct vec_loop *v, ir_ref phi); /* or NULL */
+/* That of PHI, or NULL. */
+const struct vec_induction *vec_induction_of(const struct vec_induction *inductions, uint32_t count,
+                                             ir_ref phi);
 struct vec_access *vec_access_of(struct vec_loop *v, ir_ref ref); /* of a LOAD or STORE in it */
 bool vec_same_terms(const struct vec_linear *a, const struct vec_linear *b);
 

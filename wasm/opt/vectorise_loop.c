@@ -85,11 +85,12 @@ static bool find_inductions(struct vec_loop *v)
     return v->induction_count != 0;
 }
 
-const struct vec_induction *vec_induction_of(const struct vec_loop *v, ir_ref phi)
+const struct vec_induction *vec_induction_of(const struct vec_induction *inductions, uint32_t count,
+                                             ir_ref phi)
 {
-    for (uint32_t i = 0; i < v->induction_count; i++)
-        if (v->inductions[i].phi == phi)
-            return &v->inductions[i];
+    for (uint32_t i = 0; i < count; i++)
+        if (inductions[i].phi == phi)
+            return &inductions[i];
     return NULL;
 }
 
@@ -195,7 +196,7 @@ bool vec_linear(const struct vec_loop *v, ir_ref ref, struct vec_linear *linear)
         } else if (!vec_inside(v, at.ref)) {
             if (!vec_add_term(linear, at.ref, at.factor))
                 return false;
-        } else if ((i = vec_induction_of(v, at.ref))) {
+        } else if ((i = vec_induction_of(v->inductions, v->induction_count, at.ref))) {
             linear->step += at.factor * i->step;
             if (!vec_add_term(linear, at.ref, at.factor))
                 return false;

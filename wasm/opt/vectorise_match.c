@@ -609,7 +609,7 @@ bool vec_match(struct vec_loop *v)
     if (!match_stores(v))
         return false;
     for (ir_ref r = f->blocks[v->block].first; f->ins[r].op == IR_PHI; r = f->ins[r].next)
-        if (!vec_induction_of(v, r))
+        if (!vec_induction_of(v->inductions, v->induction_count, r))
             match_reduction(v, r);
     for (uint32_t n = 0; n < v->node_count; n++)
         if (v->nodes[n].kind == VEC_PENDING && !match_node(v, n))

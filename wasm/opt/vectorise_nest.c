@@ -63,15 +63,6 @@ static uint32_t find_inductions(const struct nest *n, ir_block_ref b, uint32_t s
 
 /* ---- addresses ---- */
 
-static const struct vec_induction *find(const struct vec_induction *inductions, uint32_t count,
-                                        ir_ref phi)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (inductions[i].phi == phi)
-            return &inductions[i];
-    return NULL;
-}
-
 /* REF as a sum of values from outside, which grows by at.step a round of the outer loop and
  * inner_step one of the inner. */
 static bool linear(const struct nest *n, ir_ref ref, struct nest_group *g)
@@ -94,10 +85,11 @@ static bool linear(const struct nest *n, ir_ref ref, struct nest_group *g)
             return false;
         if (ins->op == IR_CONST) {
             g->at.constant += at.factor * (uint32_t)ins->imm;
-        } else if ((i = find(n->outer->inductions, n->outer->induction_count, at.ref))) {
+        } else if ((i = vec_induction_of(n->outer->inductions, n->outer->induction_count,
+                                         at.ref))) {
             g->at.step += at.factor * i->step;
             stack[depth++] = (typeof(stack[0])){i->start, at.factor};
-        } else if ((i = find(n->inductions, n->induction_count, at.ref))) {
+        } else if ((i = vec_induction_of(n->inductions, n->induction_count, at.ref))) {
             g->inner_step += at.factor * i->step;
             stack[depth++] = (typeof(stack[0])){i->start, at.factor};
         } else if ((nest_inside(n, at.ref) && (ins->op == IR_ADD || ins->op == IR_SUB)) ||

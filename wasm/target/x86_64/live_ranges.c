@@ -149,20 +149,25 @@ static void put_ranges(struct target_compiler *c, struct batch *batch, struct bl
             struct live_block live = c->live.data[b];
             c->live.data[b] = (struct live_block){0};
             uint64_t goes_on = b == behind ? open & live.in : 0;
-            EACH_BIT(i, open & ~goes_on)
-            put_range(c, batch, (uint32_t)i, starts[behind]);
-            EACH_BIT(i, live.in & ~goes_on)
-            batch->from[i] = starts[b];
-            EACH_BIT(i, live.in & ~live.out)
-            put_range(c, batch, (uint32_t)i, last_use(c, batch, (uint32_t)i, starts[b + 1]));
-            EACH_BIT(i, live.out & live.defs)
-            batch->from[i] = vreg_at(c, batch->regs[i])->start;
+            EACH_BIT (i, open & ~goes_on) {
+                put_range(c, batch, (uint32_t)i, starts[behind]);
+            }
+            EACH_BIT (i, live.in & ~goes_on) {
+                batch->from[i] = starts[b];
+            }
+            EACH_BIT (i, live.in & ~live.out) {
+                put_range(c, batch, (uint32_t)i, last_use(c, batch, (uint32_t)i, starts[b + 1]));
+            }
+            EACH_BIT (i, live.out & live.defs) {
+                batch->from[i] = vreg_at(c, batch->regs[i])->start;
+            }
             open = live.out;
             behind = b + 1;
         }
     }
-    EACH_BIT(i, open)
-    put_range(c, batch, (uint32_t)i, starts[behind]);
+    EACH_BIT (i, open) {
+        put_range(c, batch, (uint32_t)i, starts[behind]);
+    }
 }
 
 /* Finds where registers live that do in several blocks. */
