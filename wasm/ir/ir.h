@@ -252,6 +252,12 @@ struct ir_func {
     uint32_t spare_word; /* of the pool, which is never NULL */
 };
 
+/* Whether a load may not move across it. */
+static inline bool ir_has_effect(unsigned op)
+{
+    unsigned flags = ir_op_info[op].flags;
+    return flags & (IR_W | IR_K) || (flags & IR_T && op != IR_LOAD);
+}
 static inline bool ir_is_shift(unsigned op)
 {
     return op >= IR_SHL && op <= IR_ROTR;
@@ -339,6 +345,13 @@ bool ir_late(struct ir_func *f);
 bool ir_resolve(struct ir_func *f);
 void ir_resolve_operands(struct ir_func *f, struct ir_ins *ins);
 bool ir_resolve_phis(struct ir_func *f);
+/* Counts by what is needed for an effect or a result; what is not is taken out. USES has ins_count
+ * entries. Leaves the marks 0. After ir_analyse(). */
+struct ir_use {
+    uint32_t count;  /* operands that this value is */
+    uint32_t behind; /* instructions with effects, from this one to the end of its block */
+};
+bool ir_count_uses(struct ir_func *f, struct ir_use *uses);
 /* Bounds of i32 values as unsigned numbers: never empty. RANGES has ins_count entries, of which
  * those of instructions in reachable blocks are filled (with everything where the type is another).
  * After ir_analyse(). */

@@ -20,7 +20,6 @@ static const struct opt_pass {
     {"vectorise", opt_vectorise},
     {"reassociate", opt_reassociate},
     {"address", opt_address},
-    {"dce", opt_dce},
 };
 
 /* Whether NAME is in the comma-separated LIST, behind a minus if NEGATED. */

@@ -19,7 +19,6 @@ bool opt_licm(struct ir_func *f);        /* out of loops */
 bool opt_vectorise(struct ir_func *f);   /* several rounds of a loop at once */
 bool opt_reassociate(struct ir_func *f); /* what the last round gives comes last */
 bool opt_address(struct ir_func *f);     /* offsets instead of sums, where these cannot wrap */
-bool opt_dce(struct ir_func *f);         /* what nobody uses */
 /* behind all, for tests: traps where a value leaves its range */
 bool opt_check_ranges(struct ir_func *f);
 

@@ -114,6 +114,15 @@ static void copy_positions(struct lister *l)
     list->position_count = last - first;
 }
 
+/* As the code generator will. */
+static bool drop_unused(struct ir_func *f)
+{
+    struct ir_use *uses = array_new(f->ins_count, sizeof *uses);
+    bool ok = uses && ir_count_uses(f, uses);
+    wasm_host_free(uses);
+    return ok;
+}
+
 static bool list_function(struct lister *l, uint32_t func, const char *passes,
                           struct wasm_error *err)
 {
@@ -132,7 +141,7 @@ static bool list_function(struct lister *l, uint32_t func, const char *passes,
         print_ssa(l, &f, &list->decoded, &list->decoded_count);
         struct inlining inlining;
         inlining_init(&inlining, &l->module->info, NULL);
-        l->failed |= !opt_run(&f, passes, &inlining.asked);
+        l->failed |= !opt_run(&f, passes, &inlining.asked) || !drop_unused(&f);
         inlining_free(&inlining);
     }
     if (ok && !l->failed) {

@@ -46,7 +46,6 @@ void target_compiler_free(struct target_compiler *c)
 #define FREE(v) wasm_host_free(c->v.data)
     FREE(values);
     FREE(counts);
-    FREE(effects);
     FREE(folded);
     FREE(bounds);
     FREE(order);
@@ -104,7 +103,6 @@ static void after_selection(struct target_compiler *c)
 {
     vec_drop(c->values);
     vec_drop(c->counts);
-    vec_drop(c->effects);
     vec_drop(c->folded);
     vec_drop(c->order);
     vec_drop(c->place);

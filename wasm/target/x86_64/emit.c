@@ -112,23 +112,31 @@ bool flags_live(struct target_compiler *c, uint32_t i)
     return true;
 }
 
+/* The moves from NEXT on are to be made. */
+static void moves_from(struct target_compiler *c, uint32_t next)
+{
+    c->next_move = next;
+    c->gap = next < c->moves.count ? c->moves.data[next].key >> 2 : UINT64_MAX;
+}
+
 /* Moves before instruction I. */
 static void emit_gap(struct target_compiler *c, uint32_t i)
 {
-    while (c->next_move < c->moves.count) {
-        uint64_t key = c->moves.data[c->next_move].key;
-        if (key >> 2 > 2 * (uint64_t)i)
-            break;
-        for (; c->next_move < c->moves.count && c->moves.data[c->next_move].key == key;
-             c->next_move++) {
-            const struct gap_move *m = &c->moves.data[c->next_move];
+    while (c->gap <= 2 * (uint64_t)i) {
+        uint32_t k = c->next_move;
+        uint64_t key = c->moves.data[k].key;
+        bool constants = false;
+        for (; k < c->moves.count && c->moves.data[k].key == key; k++) {
+            const struct gap_move *m = &c->moves.data[k];
             const struct vreg *v = vreg_at(c, m->vreg);
             const struct vreg *to = m->phi ? vreg_at(c, m->phi) : v;
             uint32_t from = v->constant ? 0 : m->from ? m->from : stack_place(c, v);
             pmove_add(c, m->to ? m->to : stack_place(c, to), from, v->xmm, v->size, v->imm);
+            constants |= v->constant;
         }
         c->edge_out = (key & 3) == GAP_EDGE_OUT ? i : 0;
-        pmove_run(c, flags_live(c, i - 1));
+        pmove_run(c, constants && flags_live(c, i - 1));
+        moves_from(c, k);
     }
     c->edge_out = 0;
 }
@@ -410,11 +418,35 @@ static void copy_block(struct target_compiler *c, uint32_t b)
         else
             high = middle;
     }
-    c->next_move = low;
+    moves_from(c, low);
     walk_again(c, block);
     emit_body(c, b);
     walk_again(c, block);
-    c->next_move = after;
+    moves_from(c, after);
+}
+
+/* The jump I at the end of block B. */
+static void emit_end(struct target_compiler *c, uint32_t i, uint32_t b)
+{
+    const struct mins *m = &c->ins.data[i];
+    const struct mblock *block = &c->blocks.data[b];
+    if (m->op == M_JMP && copies_switch(c, b)) {
+        copy_block(c, c->forward.data[c->targets.data[block->succs]]);
+    } else if (m->op != M_SWITCH) {
+        emit_branch(c, m, b, next_block(c, b));
+    } else if (m->sub == SWITCH_COMPARE) {
+        emit_cases(c, i, b, next_block(c, b));
+    } else {
+        struct jump_table table = {0, b};
+        vec_push(c, c->tables, table);
+        if (m->sub == SWITCH_CHECKED) {
+            struct fixup fixup = {x86_jcc_near(c->out, CC_AE),
+                                  c->targets.data[block->succs + block->succ_count - 1]};
+            fixup.block = c->forward.data[fixup.block];
+            vec_push(c, c->fixups, fixup);
+        }
+        emit_switch(c, i);
+    }
 }
 
 /* The instructions of block B. */
@@ -428,37 +460,16 @@ static void emit_body(struct target_compiler *c, uint32_t b)
             return;
         const struct mins *m = &c->ins.data[i];
         code_position(out, m->pos);
-        emit_gap(c, i);
-        if (!x86_reserve(out, X86_MAX_STEP))
+        if (c->gap <= 2 * (uint64_t)i) {
+            emit_gap(c, i);
+            if (!x86_reserve(out, X86_MAX_STEP))
+                return;
+        }
+        if (m->op >= M_JMP && m->op <= M_SWITCH) {
+            emit_end(c, i, b);
             return;
-        if (m->op == M_JMP && copies_switch(c, b)) {
-            copy_block(c, c->forward.data[c->targets.data[block->succs]]);
-            return;
         }
-        if (m->op == M_JMP || m->op == M_JCC) {
-            emit_branch(c, m, b, next_block(c, b));
-            i++;
-            continue;
-        }
-        if (m->op == M_SWITCH && m->sub == SWITCH_COMPARE) {
-            emit_cases(c, i, b, next_block(c, b));
-            i++;
-            continue;
-        }
-        if (m->op == M_SWITCH) {
-            struct jump_table table = {0, b};
-            vec_push(c, c->tables, table);
-            if (m->sub == SWITCH_CHECKED) {
-                struct fixup fixup = {x86_jcc_near(out, CC_AE),
-                                      c->targets.data[block->succs + block->succ_count - 1]};
-                fixup.block = c->forward.data[fixup.block];
-                vec_push(c, c->fixups, fixup);
-            }
-        }
-        bool merge =
-            i + 1 < block->end && (c->next_move == c->moves.count ||
-                                   c->moves.data[c->next_move].key >> 2 > 2 * ((uint64_t)i + 1));
-        i += emit_ins(c, i, merge);
+        i += emit_ins(c, i, i + 1 < block->end && c->gap > 2 * ((uint64_t)i + 1));
     }
 }
 
@@ -487,7 +498,8 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
     if (!find_forwards(c) || !x86_reserve(out, X86_MAX_STEP))
         return false;
     walk_reset(c);
-    c->next_move = c->copied = 0;
+    moves_from(c, 0);
+    c->copied = 0;
     for (uint32_t b = 0; b < c->blocks.count; b++)
         c->labels.data[b] = UINT32_MAX;
     align(out, 16, false);

@@ -56,6 +56,7 @@ void emit_constant(struct target_compiler *c, uint32_t to, bool xmm, unsigned si
 
 /* Instruction number I; answers how many were done (2 when a pair was merged). */
 uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge);
+void emit_switch(struct target_compiler *c, uint32_t i); /* by a jump table, already noted */
 void emit_sse(struct target_compiler *c, uint32_t i);
 void emit_atomic(struct target_compiler *c, uint32_t i);
 void emit_call(struct target_compiler *c, uint32_t i);

@@ -367,7 +367,7 @@ static void emit_lea(struct target_compiler *c, uint32_t i)
     x86_rm(c->out, X86(0, 0, 8d) | wide(m->size), to, &mem);
 }
 
-static void emit_switch(struct target_compiler *c, uint32_t i)
+void emit_switch(struct target_compiler *c, uint32_t i)
 {
     const struct mins *m = &c->ins.data[i];
     struct code_buffer *out = c->out;
@@ -471,7 +471,6 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
         }
         break;
     }
-    case M_SWITCH: emit_switch(c, i); break;
     case M_TRAP:
         code_trap_add(out, (uint32_t)out->size, (unsigned)m->imm, m->pos);
         x86_byte(out, 0x0f);

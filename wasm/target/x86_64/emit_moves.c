@@ -148,6 +148,16 @@ static void set_writer(struct target_compiler *c, const struct pmove *move, uint
         c->writers.data[word(move->to) + 1] = value;
 }
 
+static void do_move(struct target_compiler *c, const struct pmove *move, bool scratch_free)
+{
+    if (move->to >= PLACE_STACK && move->from >= PLACE_STACK && scratch_free) {
+        emit_copy(c, R_XMM15, move->from, true, move->size == 16 ? 16 : 8);
+        emit_copy(c, move->to, R_XMM15, true, move->size == 16 ? 16 : 8);
+    } else {
+        emit_copy(c, move->to, move->from, move->xmm, move->size);
+    }
+}
+
 /* Does move K and all that become possible thereby. */
 static void run_chain(struct target_compiler *c, uint32_t k, bool scratch_free)
 {
@@ -155,12 +165,7 @@ static void run_chain(struct target_compiler *c, uint32_t k, bool scratch_free)
         struct pmove *move = &c->pmoves.data[k];
         if (move->done || is_read(c, move) || !x86_reserve(c->out, X86_MAX_STEP))
             return;
-        if (move->to >= PLACE_STACK && move->from >= PLACE_STACK && scratch_free) {
-            emit_copy(c, R_XMM15, move->from, true, move->size == 16 ? 16 : 8);
-            emit_copy(c, move->to, R_XMM15, true, move->size == 16 ? 16 : 8);
-        } else {
-            emit_copy(c, move->to, move->from, move->xmm, move->size);
-        }
+        do_move(c, move, scratch_free);
         move->done = true;
         count_reader(c, move, (uint32_t)-1);
         set_writer(c, move, 0);
@@ -288,21 +293,12 @@ static void move_by_stack(struct target_compiler *c)
     }
 }
 
-void pmove_run(struct target_compiler *c, bool keep_flags)
+/* What waits for itself. */
+static void run_cycles(struct target_compiler *c)
 {
-    uint32_t n = c->pmoves.count;
-    for (uint32_t k = 0; k < n; k++) {
-        if (!c->pmoves.data[k].from)
-            continue;
-        count_reader(c, &c->pmoves.data[k], 1);
-        set_writer(c, &c->pmoves.data[k], k + 1);
-    }
-    for (uint32_t k = 0; k < n; k++)
-        if (c->pmoves.data[k].from)
-            run_chain(c, k, true);
     if (mixed_sizes(c))
         move_by_stack(c);
-    for (uint32_t k = 0; k < n && !c->failed; k++) {
+    for (uint32_t k = 0; k < c->pmoves.count && !c->failed; k++) {
         while (c->pmoves.data[k].from && !c->pmoves.data[k].done && !c->failed &&
                x86_reserve(c->out, X86_MAX_STEP)) {
             run_chain(c, k, true);
@@ -312,6 +308,36 @@ void pmove_run(struct target_compiler *c, bool keep_flags)
         if (c->out->failed)
             break;
     }
+}
+
+/* Those between places. */
+static void run_copies(struct target_compiler *c)
+{
+    uint32_t n = c->pmoves.count, left = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        if (!c->pmoves.data[k].from)
+            continue;
+        count_reader(c, &c->pmoves.data[k], 1);
+        set_writer(c, &c->pmoves.data[k], k + 1);
+    }
+    for (uint32_t k = 0; k < n; k++)
+        if (c->pmoves.data[k].from)
+            run_chain(c, k, true);
+    for (uint32_t k = 0; k < n; k++)
+        left += c->pmoves.data[k].from && !c->pmoves.data[k].done;
+    if (left)
+        run_cycles(c);
+}
+
+void pmove_run(struct target_compiler *c, bool keep_flags)
+{
+    uint32_t n = c->pmoves.count;
+    if (!n || !x86_reserve(c->out, X86_MAX_STEP))
+        return;
+    if (n > 1)
+        run_copies(c);
+    else if (c->pmoves.data[0].from)
+        do_move(c, &c->pmoves.data[0], true);
     for (uint32_t k = 0; k < n; k++) {
         const struct pmove *move = &c->pmoves.data[k];
         if (!move->from && x86_reserve(c->out, X86_MAX_STEP))

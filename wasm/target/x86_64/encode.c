@@ -91,8 +91,7 @@ static inline uint8_t *put_reg(uint8_t *p, unsigned reg, unsigned rm)
 static uint8_t *put_mem(uint8_t *p, unsigned reg, const struct x86_mem *m)
 {
     reg = (reg & 7) << 3;
-    unsigned base = m->base & 7u, index = m->index == NO_REG ? 4u : m->index & 7u;
-    unsigned sib = (unsigned)m->scale << 6 | index << 3;
+    unsigned base = m->base & 7u, sib = (unsigned)m->scale << 6 | (m->index & 7u) << 3;
     if (m->rip) {
         *p++ = (uint8_t)(reg | 5);
         return put_u32(p, (uint32_t)m->disp);
@@ -124,11 +123,6 @@ static void end_at(struct code_buffer *code, const uint8_t *p)
     code->size = (size_t)(p - code->bytes);
 }
 
-static unsigned bits_of(unsigned reg)
-{
-    return reg == NO_REG ? 0 : reg;
-}
-
 void x86_rr(struct code_buffer *code, uint32_t op, unsigned reg, unsigned rm)
 {
     bool byte = (op & X86_BYTE && reg >= 4 && reg < 8) || (op & X86_RBYTE && rm >= 4 && rm < 8);
@@ -138,7 +132,7 @@ void x86_rr(struct code_buffer *code, uint32_t op, unsigned reg, unsigned rm)
 void x86_rm(struct code_buffer *code, uint32_t op, unsigned reg, const struct x86_mem *m)
 {
     bool byte = op & X86_BYTE && reg >= 4 && reg < 8;
-    uint8_t *p = put_legacy(at_end(code), op, reg, bits_of(m->index), bits_of(m->base), byte);
+    uint8_t *p = put_legacy(at_end(code), op, reg, m->index, m->base, byte);
     end_at(code, put_mem(p, reg, m));
 }
 
@@ -150,7 +144,7 @@ void x86_vrr(struct code_buffer *code, uint32_t op, unsigned reg, unsigned vvvv,
 void x86_vrm(struct code_buffer *code, uint32_t op, unsigned reg, unsigned vvvv,
              const struct x86_mem *m)
 {
-    uint8_t *p = put_vex(at_end(code), op, reg, vvvv, bits_of(m->index), bits_of(m->base));
+    uint8_t *p = put_vex(at_end(code), op, reg, vvvv, m->index, m->base);
     end_at(code, put_mem(p, reg, m));
 }
 

@@ -24,7 +24,7 @@ enum {
     R13,
     R14,
     R15,
-    NO_REG = 0xff,
+    NO_REG = 0x14, /* as an index 4 means none, without a fourth bit in the prefix */
 };
 
 /* Condition codes as encoded in jcc, setcc and cmovcc. */

@@ -301,8 +301,7 @@ struct target_compiler {
 
     /* selection */
     VEC(uint32_t) values;        /* of IR instructions: virtual register, 0 none yet */
-    VEC(uint32_t) counts;        /* of IR instructions: number of uses */
-    VEC(uint32_t) effects;       /* of IR instructions: side effects before it in its block */
+    VEC(struct ir_use) counts;   /* of IR instructions */
     VEC(struct ir_range) bounds; /* of IR instructions of type I32 */
     VEC(uint32_t) folded;        /* of IR instructions: bit set of loads that another one took in */
     ir_block_ref block;          /* under selection, and its number in layout order */
@@ -355,6 +354,7 @@ struct target_compiler {
     uint32_t spill_base; /* first spill slot from rsp */
     unsigned saved;      /* registers that the prologue pushed, as code_saved() says */
     uint32_t next_move;  /* in moves, while walking */
+    uint64_t gap;        /* its position */
     uint32_t copied;     /* instructions of blocks emitted once more */
     uint32_t edge_out;   /* instruction at a block's end that moves are being made before, 0 none */
     uint32_t flags_end;  /* where the last ALU instruction ended: its flags tell of flags_reg */

@@ -217,14 +217,14 @@ mreg result_or_dummy(struct target_compiler *c, ir_ref ref)
 
 bool can_fold(struct target_compiler *c, ir_ref ref)
 {
-    return c->counts.data[ref] == 1 && ins_at(c, ref)->block == c->block && !c->values.data[ref];
+    return c->counts.data[ref].count == 1 && ins_at(c, ref)->block == c->block && !c->values.data[ref];
 }
 
 bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size)
 {
     const struct ir_ins *ins = ins_at(c, ref);
     return ins->op == IR_LOAD && access_size(ins->access) == size && can_fold(c, ref) &&
-           c->effects.data[ref] == c->level;
+           c->counts.data[ref].behind == c->level;
 }
 
 uint32_t pool_add(struct target_compiler *c, unsigned size, uint64_t low, uint64_t high)
@@ -293,60 +293,47 @@ void apply_operand(struct mins *m, const struct operand *o)
     }
 }
 
-/* What has to be known of an instruction before any is selected. */
-static bool look_at(struct target_compiler *c, ir_ref ref)
+/* The bases of memories that are accessed. */
+static bool note_bases(struct target_compiler *c)
 {
-    const struct ir_ins *ins = ins_at(c, ref);
-    switch (ins->op) {
-    case IR_LOAD:
-    case IR_STORE:
-    case IR_ATOMIC_LOAD:
-    case IR_ATOMIC_STORE:
-    case IR_ATOMIC_RMW:
-    case IR_ATOMIC_CMPXCHG: return !ins->aux || bases_note(c, ins->aux, ins->block);
-    case IR_TAIL_CALL:
-    case IR_TAIL_CALL_INDIRECT:
-        if (tail_call_bytes(c, ins) > c->incoming)
-            c->incoming = tail_call_bytes(c, ins);
-        return true;
-    default: return true;
+    const struct ir_func *f = c->f;
+    for (uint32_t i = 0; i < f->order_count; i++)
+        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
+            const struct ir_ins *ins = &f->ins[r];
+            bool access = ins->op == IR_LOAD || ins->op == IR_STORE ||
+                          (ins->op >= IR_ATOMIC_LOAD && ins->op <= IR_ATOMIC_CMPXCHG);
+            if (access && ins->aux && !bases_note(c, ins->aux, ins->block))
+                return false;
+        }
+    return true;
+}
+
+/* Room for the stack arguments of the largest tail call. */
+static void look_at_ends(struct target_compiler *c)
+{
+    const struct ir_func *f = c->f;
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        const struct ir_ins *end = &f->ins[f->blocks[f->order[i]].last];
+        if ((end->op == IR_TAIL_CALL || end->op == IR_TAIL_CALL_INDIRECT) &&
+            tail_call_bytes(c, end) > c->incoming)
+            c->incoming = tail_call_bytes(c, end);
     }
 }
 
-/* How often each value is used, and how many effects stand before each instruction in its block. */
-static bool count_uses(struct target_compiler *c)
+/* What has to be known of all before any is selected. */
+static bool look_at_all(struct target_compiler *c)
 {
     struct ir_func *f = c->f;
-    uint32_t n = f->ins_count;
+    uint32_t n = f->ins_count, words = n / 32 + 1;
     if (!vec_reserve(c, c->values, n) || !vec_reserve(c, c->counts, n) ||
-        !vec_reserve(c, c->effects, n) || !vec_reserve(c, c->bounds, n))
+        !vec_reserve(c, c->bounds, n) || !vec_reserve(c, c->folded, words) ||
+        !ir_count_uses(f, c->counts.data))
         return false;
     ir_ranges(f, c->bounds.data);
     memset(c->values.data, 0, n * sizeof *c->values.data);
-    memset(c->counts.data, 0, n * sizeof *c->counts.data);
-    for (uint32_t i = 0; i < f->order_count; i++) {
-        uint32_t level = 0;
-        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
-            struct ir_ins *ins = &f->ins[r];
-            uint32_t count = ir_operand_count(ins);
-            for (uint32_t k = 0; k < count; k++)
-                c->counts.data[*ir_operand(f, ins, k)]++;
-            c->effects.data[r] = level;
-            if (!look_at(c, r))
-                return false;
-            unsigned flags = ir_op_info[ins->op].flags;
-            if (flags & (IR_W | IR_K) || (flags & IR_T && ins->op != IR_LOAD))
-                level++;
-            /* Results of a call are chained from it through mark. */
-            if (ins->op == IR_RESULT) {
-                ins->mark = f->ins[ins->a].mark;
-                f->ins[ins->a].mark = r;
-            } else {
-                ins->mark = 0;
-            }
-        }
-    }
-    return true;
+    memset(c->folded.data, 0, words * sizeof *c->folded.data);
+    look_at_ends(c);
+    return f->module->memory_count < 2 || note_bases(c);
 }
 
 /* Phis and their operands are needed from the start: a loop's phi may stand before its operand. */
@@ -412,11 +399,14 @@ static void select_ins(struct target_compiler *c, ir_ref ref)
     case IR_NOP:
     case IR_PHI:
     case IR_PARAM:
-    case IR_RESULT:
     case IR_CONST:
     case IR_REF_NULL:
     case IR_ZEXT:
     case IR_COPY: return;
+    case IR_RESULT: /* those of a call are chained from it */
+        ins_at(c, ref)->mark = ins_at(c, ins->a)->mark;
+        ins_at(c, ins->a)->mark = ref;
+        return;
     case IR_LOAD:
         if (!needed && c->folded.data[ref >> 5] >> (ref & 31) & 1)
             return;
@@ -507,7 +497,7 @@ static void select_block(struct target_compiler *c, uint32_t b)
     c->current = b;
     for (ir_ref r = f->blocks[block->ir].last; r && !c->failed; r = f->ins[r].prev) {
         c->pos = f->ins[r].pos;
-        c->level = c->effects.data[r];
+        c->level = c->counts.data[r].behind;
         uint32_t before = c->ins.count;
         select_ins(c, r);
         if (c->ins.count != before)
@@ -563,13 +553,9 @@ bool select_function(struct target_compiler *c)
     c->calls = c->catches = false;
     c->bases.count = 0;
     uint32_t own = c->incoming = abi_param_bytes(c->f->signature);
-    if (!layout_blocks(c) || !count_uses(c))
+    if (!layout_blocks(c) || !look_at_all(c))
         return false;
     c->shift = c->incoming - own;
-    uint32_t words = c->f->ins_count / 32 + 1;
-    if (!vec_reserve(c, c->folded, words))
-        return false;
-    memset(c->folded.data, 0, words * sizeof *c->folded.data);
     /* Most need as many; growing something large costs its double for a while. */
     if (!vec_reserve(c, c->ins, c->f->ins_count / 4 * 3) ||
         !vec_reserve(c, c->vregs, c->f->ins_count / 2))

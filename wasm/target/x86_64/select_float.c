@@ -46,7 +46,7 @@ static void select_binary(struct target_compiler *c, const struct ir_ins *ins, m
     bool commutes = ins->op == IR_FADD || ins->op == IR_FMUL;
     if (commutes && !is_const(c, b) &&
         (is_const(c, a) || (can_fold_load(c, a, size) && !can_fold_load(c, b, size)) ||
-         (!c->cpu.avx && c->counts.data[a] > 1 && c->counts.data[b] == 1 &&
+         (!c->cpu.avx && c->counts.data[a].count > 1 && c->counts.data[b].count == 1 &&
           !can_fold_load(c, b, size)))) {
         ir_ref t = a;
         a = b;

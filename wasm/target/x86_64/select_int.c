@@ -88,10 +88,10 @@ static void order_operands(struct target_compiler *c, const struct ir_ins *ins, 
 {
     if (is_const(c, *b))
         return;
-    bool swap = (c->counts.data[*b] == 1 && goes_round(c, *b, ins) && !goes_round(c, *a, ins) &&
+    bool swap = (c->counts.data[*b].count == 1 && goes_round(c, *b, ins) && !goes_round(c, *a, ins) &&
                  !can_fold_load(c, *a, size)) ||
                 is_const(c, *a) || (can_fold_load(c, *a, size) && !can_fold_load(c, *b, size)) ||
-                (c->counts.data[*a] > 1 && c->counts.data[*b] == 1 && !can_fold_load(c, *b, size));
+                (c->counts.data[*a].count > 1 && c->counts.data[*b].count == 1 && !can_fold_load(c, *b, size));
     if (swap) {
         ir_ref t = *a;
         *a = *b;
@@ -248,7 +248,7 @@ static void select_shift(struct target_compiler *c, const struct ir_ins *ins, mr
         a = low_half(c, a);
     if (const_value(c, b, &k)) {
         k &= mask;
-        if (digit <= ROR && c->cpu.bmi2 && c->counts.data[a] > 1) {
+        if (digit <= ROR && c->cpu.bmi2 && c->counts.data[a].count > 1) {
             struct operand o = operand_of(c, a, size);
             if (o.form != B_IMM && o.form != B_POOL) {
                 struct mins *m = put(c, M_RORX);
@@ -259,7 +259,7 @@ static void select_shift(struct target_compiler *c, const struct ir_ins *ins, mr
                 return;
             }
         }
-        if (digit == SHL && k >= 2 && k <= 3 && c->counts.data[a] > 1) {
+        if (digit == SHL && k >= 2 && k <= 3 && c->counts.data[a].count > 1) {
             struct amode mode = {.index = value_reg(c, a), .scale = (uint8_t)k};
             struct mins *lea = put_mem(c, M_LEA, &mode);
             lea->size = (uint8_t)size;

@@ -122,14 +122,14 @@ static bool folds(struct simd *s, ir_ref ref)
 static bool better_swapped(struct simd *s, ir_ref a, ir_ref b)
 {
     uint64_t bits[2];
-    const uint32_t *counts = s->c->counts.data;
+    const struct ir_use *counts = s->c->counts.data;
     if (vector_bits(s->c, b, bits))
         return false;
     if (vector_bits(s->c, a, bits))
         return true;
     if (folds(s, a) || folds(s, b))
         return !folds(s, b);
-    return !s->c->cpu.avx && counts[a] > 1 && counts[b] == 1;
+    return !s->c->cpu.avx && counts[a].count > 1 && counts[b].count == 1;
 }
 
 /* An immediate of the row is stored plus 1, 0 being none. */
