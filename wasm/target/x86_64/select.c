@@ -30,10 +30,16 @@ const struct mop_info mop_info[MOP_COUNT] = {
 
 static struct mins dummy_ins;
 
+/* Apart, so that the common way saves no registers. */
+__attribute__((noinline)) static struct mins *put_grown(struct target_compiler *c, enum mop op)
+{
+    return vec_reserve(c, c->ins, (uint64_t)c->ins.count + 1) ? put(c, op) : &dummy_ins;
+}
+
 struct mins *put(struct target_compiler *c, enum mop op)
 {
-    if (!vec_reserve(c, c->ins, (uint64_t)c->ins.count + 1))
-        return &dummy_ins;
+    if (c->ins.count == c->ins.capacity)
+        return put_grown(c, op);
     struct mins *m = &c->ins.data[c->ins.count++];
     memset(m, 0, sizeof *m);
     m->op = (uint8_t)op;
@@ -98,12 +104,23 @@ mreg put_pointer(struct target_compiler *c, mreg base, uint32_t disp)
     return to;
 }
 
+__attribute__((noinline)) static mreg vreg_grown(struct target_compiler *c, bool xmm, unsigned size)
+{
+    if (c->vregs.count > (1u << 28) || !vec_reserve(c, c->vregs, (uint64_t)c->vregs.count + 1))
+        return FIRST_VREG; /* the compiler stops at c->failed */
+    return vreg_new(c, xmm, size);
+}
+
 mreg vreg_new(struct target_compiler *c, bool xmm, unsigned size)
 {
-    struct vreg v = {.xmm = xmm, .size = (uint8_t)size, .slot = -1};
-    if (c->vregs.count > (1u << 28) || !vec_push(c, c->vregs, v))
-        return FIRST_VREG; /* the compiler stops at c->failed */
-    return FIRST_VREG + c->vregs.count - 1;
+    if (c->vregs.count == c->vregs.capacity)
+        return vreg_grown(c, xmm, size);
+    struct vreg *v = &c->vregs.data[c->vregs.count];
+    memset(v, 0, sizeof *v);
+    v->xmm = xmm;
+    v->size = (uint8_t)size;
+    v->slot = -1;
+    return FIRST_VREG + c->vregs.count++;
 }
 
 mreg vreg_const(struct target_compiler *c, bool xmm, unsigned size, uint64_t imm)
@@ -163,10 +180,10 @@ static bool constant_bits(struct target_compiler *c, ir_ref ref, uint64_t *bits)
     return ins->op == IR_REF_NULL;
 }
 
-mreg value_reg(struct target_compiler *c, ir_ref ref)
+mreg value_new(struct target_compiler *c, ir_ref ref)
 {
     ref = transparent(c, ref);
-    if (c->values.data[ref]) /* never of a constant */
+    if (c->values.data[ref])
         return c->values.data[ref];
     const struct ir_ins *ins = ins_at(c, ref);
     uint64_t bits;
@@ -194,6 +211,8 @@ mreg value_reg(struct target_compiler *c, ir_ref ref)
 
 mreg value_arg(struct target_compiler *c, ir_ref ref)
 {
+    if (c->values.data[ref])
+        return c->values.data[ref];
     ref = transparent(c, ref);
     uint8_t type = ins_at(c, ref)->type;
     uint64_t bits;
@@ -495,8 +514,10 @@ static void select_block(struct target_compiler *c, uint32_t b)
     phi_operands(c, b);
     own_phis(c, block);
     c->current = b;
-    for (ir_ref r = f->blocks[block->ir].last; r && !c->failed; r = f->ins[r].prev) {
-        c->pos = f->ins[r].pos;
+    const struct ir_ins *ins;
+    for (ir_ref r = f->blocks[block->ir].last; r && !c->failed; r = ins->prev) {
+        ins = &f->ins[r];
+        c->pos = ins->pos;
         c->level = c->counts.data[r].behind;
         uint32_t before = c->ins.count;
         select_ins(c, r);

@@ -27,7 +27,12 @@ struct mins *put_store(struct target_compiler *c, uint8_t type, mreg base, int32
 
 /* The register of a value, which is made if it was not needed before; constants are materialised
  * here. value_arg: the same where a constant will do. */
-mreg value_reg(struct target_compiler *c, ir_ref ref);
+mreg value_new(struct target_compiler *c, ir_ref ref); /* its slow path */
+static inline mreg value_reg(struct target_compiler *c, ir_ref ref)
+{
+    mreg known = c->values.data[ref]; /* 0 of constants and of what is transparent */
+    return known ? known : value_new(c, ref);
+}
 mreg value_arg(struct target_compiler *c, ir_ref ref);
 /* The register of the value REF computes, R_NONE if nobody needs it. */
 mreg result_reg(struct target_compiler *c, ir_ref ref);
