@@ -36,37 +36,54 @@ static bool is_access(const struct ir_func *f, const struct ir_ins *ins)
            f->ins[ins->a].op != IR_CONST;
 }
 
-/* Leaves in the mark of a sum whether INS uses it for anything but an address: it is made anyway
- * then, and using its operand as well would only keep that alive. */
-static void mark_sums(struct ir_func *f, struct ir_ins *ins, bool access)
+/* What the first walk finds. */
+struct found {
+    uint64_t *sums;   /* a bit per instruction */
+    ir_ref *accesses; /* in order */
+    uint32_t count;   /* of those */
+    bool wanted;      /* the address of one of them is a sum */
+};
+
+static bool is_found_sum(const struct found *found, ir_ref ref)
 {
-    uint32_t count = ir_operand_count(ins);
-    for (uint32_t k = access; k < count; k++) {
-        ir_ref used = *ir_operand(f, ins, k);
-        if (is_sum(f, used))
-            f->ins[used].mark = 1;
-    }
+    return found->sums[ref / 64] >> (ref % 64) & 1;
 }
 
-/* Marks the values and counts the accesses. WANTED: whether the address of one of them is a sum. */
-static uint32_t look(struct ir_func *f, bool *wanted)
+/* Leaves in the mark of a sum whether INS uses it for anything but an address: it is made anyway
+ * then, and using its operand as well would only keep that alive. */
+static void mark_sums(struct ir_func *f, const struct found *found, const struct ir_ins *ins,
+                      bool access)
 {
-    uint32_t count = 0;
+    struct ir_shape shape = ir_shapes[ins->op];
+    for (uint32_t k = access; k < shape.fixed; k++)
+        if (is_found_sum(found, ins->abc[k]))
+            f->ins[ins->abc[k]].mark = 1;
+    for (uint32_t k = 0; shape.list && k < ins->count; k++)
+        if (is_found_sum(found, f->pool[ins->list + k]))
+            f->ins[f->pool[ins->list + k]].mark = 1;
+}
+
+static void look(struct ir_func *f, struct found *found)
+{
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
-            bool access = is_access(f, ins);
             ins->mark = 0; /* before its uses, but those by phis */
-            if (ins->op != IR_PHI)
-                mark_sums(f, ins, access);
-            count += access;
-            *wanted = *wanted || (access && is_sum(f, ins->a));
+            if (ins->op == IR_PHI)
+                continue;
+            bool access = is_access(f, ins);
+            mark_sums(f, found, ins, access);
+            if (access) {
+                found->accesses[found->count++] = r;
+                found->wanted |= is_found_sum(found, ins->a);
+            } else if (is_sum(f, r)) {
+                found->sums[r / 64] |= 1ull << r % 64;
+            }
         }
-    for (uint32_t i = 0; i < f->order_count && *wanted; i++)
+    for (uint32_t i = 0; i < f->order_count && found->wanted; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
              r = f->ins[r].next)
-            mark_sums(f, &f->ins[r], false);
-    return count;
+            mark_sums(f, found, &f->ins[r], false);
 }
 
 /* Whether ROOT itself is loaded from soon behind load R, with nothing in between that has an effect
@@ -127,17 +144,24 @@ static void visit(struct ir_func *f, struct fact *facts, uint32_t *fact_count, i
 
 bool opt_address(struct ir_func *f)
 {
-    bool wanted = false;
-    uint32_t count = look(f, &wanted), fact_count = 0;
-    if (!wanted)
-        return true;
-    struct fact *facts = wasm_host_alloc((size_t)(count + 1) * sizeof *facts);
-    if (!facts)
-        return false;
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next)
-            if (is_access(f, &f->ins[r]))
-                visit(f, facts, &fact_count, r);
+    size_t words = f->ins_count / 64 + 1;
+    struct found found = {.sums = wasm_host_alloc(words * sizeof *found.sums),
+                          .accesses = wasm_host_alloc(f->ins_count * sizeof *found.accesses)};
+    struct fact *facts = NULL;
+    bool good = found.sums && found.accesses;
+    if (good) {
+        memset(found.sums, 0, words * sizeof *found.sums);
+        look(f, &found);
+    }
+    if (good && found.wanted) {
+        facts = wasm_host_alloc(((size_t)found.count + 1) * sizeof *facts);
+        good = facts != NULL;
+    }
+    uint32_t fact_count = 0;
+    for (uint32_t k = 0; facts && k < found.count; k++)
+        visit(f, facts, &fact_count, found.accesses[k]);
     wasm_host_free(facts);
-    return true;
+    wasm_host_free(found.accesses);
+    wasm_host_free(found.sums);
+    return good;
 }
