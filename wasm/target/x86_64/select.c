@@ -236,7 +236,8 @@ mreg result_or_dummy(struct target_compiler *c, ir_ref ref)
 
 bool can_fold(struct target_compiler *c, ir_ref ref)
 {
-    return c->counts.data[ref].count == 1 && ins_at(c, ref)->block == c->block && !c->values.data[ref];
+    return c->counts.data[ref].count == 1 && ins_at(c, ref)->block == c->block &&
+           !c->values.data[ref];
 }
 
 bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size)
