@@ -51,27 +51,28 @@ static uint32_t find(uint32_t *loop_of, uint32_t b)
 }
 
 /* Natural loops, inner ones first. A loop once found is represented by its header, so that an outer
- * loop steps over it at once. */
+ * loop steps over it at once. What leads against the order to a block that does not dominate it
+ * makes no loop. */
 static void find_loops(struct ir_func *f, const struct ir_tree *tree, uint32_t *loop_of,
                        uint32_t *work)
 {
     for (uint32_t i = 0; i < tree->order_count; i++)
         loop_of[tree->order[i]] = tree->order[i];
-    for (uint32_t i = tree->order_count; i-- > 0;) {
-        ir_block_ref header = tree->order[i];
+    for (uint32_t i = tree->header_count; i-- > 0;) {
+        uint32_t place = tree->headers[i], depth = 0;
+        ir_block_ref header = tree->order[place], from = header;
         struct ir_block *h = &f->blocks[header];
-        uint32_t depth = 0;
-        ir_block_ref from = header;
-        bool is_header = false;
         /* The first round looks at the back edges, later ones at all ways into a member. */
         for (;;) {
             const struct ir_block *b = &f->blocks[from];
             for (uint32_t p = 0; p < b->pred_count; p++) {
                 ir_block_ref pred = f->pool[b->preds + p];
-                if (from == header && !ir_tree_dominates(tree, header, pred))
-                    continue;
-                if (from == header)
-                    is_header = true;
+                if (from == header) {
+                    if (!ir_tree_dominates(tree, place, tree->rpo[pred]))
+                        continue;
+                    h->flags |= IR_BLOCK_LOOP_HEADER;
+                    h->loop = header;
+                }
                 ir_block_ref member = find(loop_of, pred);
                 if (member == header)
                     continue;
@@ -85,10 +86,6 @@ static void find_loops(struct ir_func *f, const struct ir_tree *tree, uint32_t *
             if (!depth)
                 break;
             from = work[--depth];
-        }
-        if (is_header) {
-            h->flags |= IR_BLOCK_LOOP_HEADER;
-            h->loop = header;
         }
     }
     for (uint32_t i = 0; i < tree->order_count; i++) {
@@ -117,31 +114,32 @@ bool ir_order_reserve(struct ir_func *f)
 
 bool ir_analyse(struct ir_func *f)
 {
-    uint32_t *memory = f->failed ? NULL : ir_scratch(f, IR_TREE_ARRAYS + 2, 0);
+    uint32_t *memory = f->failed ? NULL : ir_scratch(f, IR_TREE_ARRAYS, 0);
     if (!memory || !ir_order_reserve(f))
         return false;
     struct ir_tree tree;
     ir_dominator_tree(f, memory, &tree);
-    for (ir_block_ref b = 0; b < f->block_count; b++)
-        if (tree.rpo[b] != IR_NONE)
-            filter_preds(f, b, &tree);
-    for (ir_block_ref b = 0; b < f->block_count; b++) {
-        struct ir_block *block = &f->blocks[b];
-        if (tree.rpo[b] == IR_NONE) {
-            drop_block(f, b);
-            continue;
-        }
-        block->rpo = tree.rpo[b];
-        block->idom = tree.idom[b];
-        block->place = tree.first[b];
-        block->below = tree.first[b] + tree.size[b];
-        block->loop = block->outer_loop = IR_NONE;
-        block->flags &= (uint16_t) ~(IR_BLOCK_LOOP_HEADER | IR_BLOCK_UNREACHABLE);
+    if (tree.order_count < f->block_count) {
+        for (uint32_t i = 0; i < tree.order_count; i++)
+            filter_preds(f, tree.order[i], &tree);
+        for (ir_block_ref b = 0; b < f->block_count; b++)
+            if (tree.rpo[b] == IR_NONE)
+                drop_block(f, b);
     }
     f->order_count = tree.order_count;
-    if (tree.order_count)
-        memcpy(f->order, tree.order, tree.order_count * sizeof *f->order);
-    uint32_t *free_memory = memory + (size_t)IR_TREE_ARRAYS * f->block_count;
-    find_loops(f, &tree, free_memory, free_memory + f->block_count);
+    for (uint32_t i = 0; i < tree.order_count; i++) {
+        ir_block_ref b = f->order[i] = tree.order[i];
+        struct ir_block *block = &f->blocks[b];
+        block->rpo = i;
+        block->idom = tree.order[tree.idom[i]];
+        block->place = tree.first[i];
+        block->below = tree.first[i] + tree.size[i];
+        block->loop = block->outer_loop = IR_NONE;
+        block->loop_depth = 0;
+        block->flags &= (uint16_t) ~(IR_BLOCK_LOOP_HEADER | IR_BLOCK_UNREACHABLE);
+    }
+    uint32_t *free_memory = memory + (size_t)IR_TREE_RESULTS * f->block_count;
+    if (tree.header_count)
+        find_loops(f, &tree, free_memory, free_memory + f->block_count);
     return true;
 }

@@ -31,33 +31,10 @@ static bool wants_split(const struct ir_func *f, ir_block_ref b, bool all)
 /* Reverse post-order once more. */
 static bool order_again(struct ir_func *f)
 {
-    uint32_t n = f->block_count;
-    uint32_t *memory = ir_scratch(f, 2, 0);
+    uint32_t *memory = ir_scratch(f, 3, 0);
     if (!memory || !ir_order_reserve(f))
         return false;
-    uint32_t *next_succ = memory, *stack = memory + n, depth = 0, left = 0;
-    memset(next_succ, 0xff, n * sizeof *next_succ);
-    next_succ[0] = 0;
-    stack[depth++] = 0;
-    f->order_count = 0;
-    while (depth) {
-        ir_block_ref b = stack[depth - 1];
-        if (next_succ[b] == f->blocks[b].succ_count) {
-            f->order[f->order_count++] = b;
-            depth--;
-            continue;
-        }
-        ir_block_ref s = ir_succs(f, b)[next_succ[b]++];
-        if (next_succ[s] != IR_NONE)
-            continue;
-        next_succ[s] = 0;
-        stack[depth++] = s;
-    }
-    for (uint32_t right = f->order_count; left < right--; left++) {
-        ir_block_ref b = f->order[left];
-        f->order[left] = f->order[right];
-        f->order[right] = b;
-    }
+    f->order_count = ir_reverse_post_order(f, memory + f->block_count, f->order, memory);
     for (uint32_t i = 0; i < f->order_count; i++)
         f->blocks[f->order[i]].rpo = i;
     return true;
@@ -89,12 +66,9 @@ static bool split_edges(struct ir_func *f, bool all)
      * lists sorted by source, so that a wide switch costs no search: head[from] starts a chain of
      * (target, slot) records. */
     uint32_t blocks = f->block_count;
-    uint64_t records = 0;
+    uint64_t records = 0; /* at most */
     for (ir_block_ref b = 0; b < blocks; b++)
-        if (wants_split(f, b, all))
-            records += f->blocks[b].pred_count;
-    if (!records)
-        return !f->failed;
+        records += f->blocks[b].pred_count;
     uint32_t *memory = records > UINT32_MAX / 8 ? NULL : ir_scratch(f, 2, (uint32_t)records * 3);
     if (!memory || f->failed) {
         f->failed = true;
@@ -132,7 +106,7 @@ static bool split_edges(struct ir_func *f, bool all)
         for (uint32_t r = head[from]; r != IR_NONE; r = record[r + 2])
             edge_to[record[r]] = IR_NONE;
     }
-    return analyse_edges(f, blocks);
+    return !used || analyse_edges(f, blocks);
 }
 
 bool ir_split_critical_edges(struct ir_func *f)

@@ -504,8 +504,9 @@ static bool check_ins(struct verifier *v, ir_ref r)
                 continue;
             in_order = true;
         }
-        if (v->tree.rpo[def] == IR_NONE ||
-            !(def == use ? in_order : ir_tree_dominates(&v->tree, def, use)))
+        const uint32_t *place = v->tree.rpo;
+        if (place[def] == IR_NONE ||
+            !(def == use ? in_order : ir_tree_dominates(&v->tree, place[def], place[use])))
             return fail(v, "instruction %u (%s, block %u): operand %u is not defined before it", r,
                         ir_op_info[ins->op].name, ins->block, operand);
     }
