@@ -63,7 +63,7 @@ bool body_grow_operands(struct body_decoder *d, uint32_t more)
         return false;
     if (d->operand_capacity > WASM_MAX_OPERANDS)
         d->operand_capacity = WASM_MAX_OPERANDS; /* so that whoever needs more comes here */
-    return ssa_reserve(&d->ssa, d->local_count + d->operand_capacity) || body_nomem(d);
+    return true;
 }
 
 bool body_need_feature(struct body_decoder *d, enum wasm_feature feature)
@@ -97,7 +97,7 @@ bool body_match_top(struct body_decoder *d, const uint8_t *types, uint32_t count
     return true;
 }
 
-bool body_check_top(struct body_decoder *d, const uint8_t *types, uint32_t count)
+bool body_check_types(struct body_decoder *d, const uint8_t *types, uint32_t count)
 {
     if (!body_match_top(d, types, count))
         return false;
@@ -337,36 +337,46 @@ static bool read_locals(struct body_decoder *d, const struct module_type *type)
     if (total > WASM_MAX_LOCALS)
         return body_fail(d, WASM_ERR_LIMIT, "too many locals: more than %u", WASM_MAX_LOCALS);
     d->local_count = (uint32_t)total;
-    return body_grow_operands(d, 1) &&
-           (ssa_reserve(&d->ssa, d->local_count + d->operand_capacity) || body_nomem(d));
+    return true;
+}
+
+/* Why reading cannot go on after an instruction that is as it should be. */
+static __attribute__((cold)) bool refuse_to_go_on(struct body_decoder *d)
+{
+    if (d->f->failed)
+        return body_nomem(d);
+    if (d->ssa.late)
+        return body_fail(d, WASM_ERR_TIMEOUT, "compiling took longer than its deadline");
+    return body_fail(d, WASM_ERR_LIMIT, "control flow complexity: more than %u steps per byte",
+                     WASM_SSA_STEPS_PER_BYTE);
 }
 
 static bool read_code(struct body_decoder *d)
 {
+    enum { LOOK_BYTES = 8192 }; /* of code between two looks at the clock */
     struct reader *r = &d->r;
-    uint32_t instructions = 0;
+    uint32_t look = reader_offset(r) + LOOK_BYTES;
     while (d->control_count) {
-        d->offset = reader_offset(r);
+        uint32_t offset = d->offset = reader_offset(r);
         if (r->p == r->end)
             return body_fail(d, WASM_ERR_MALFORMED,
                              "unexpected end of section or function: END opcode expected");
         uint8_t code = *r->p++;
-        d->op = &opcodes[code];
-        if (!d->op->handler)
+        const struct opcode *op = &opcodes[code];
+        d->op = op;
+        if (!op->handler)
             return refuse_opcode(r, d->offset, code);
-        if (!d->op->handler(d))
+        if (!op->handler(d))
             return false;
         if (d->observer)
             d->observer(d->observer_context, d->offset, reader_offset(r), d->op->name,
                         d->op->natural, d->control_count);
-        if (d->f->failed)
-            return body_nomem(d);
-        if (d->ssa.late || (++instructions % 4096 == 0 && ssa_is_late(&d->ssa)))
-            return body_fail(d, WASM_ERR_TIMEOUT, "compiling took longer than its deadline");
-        if (d->ssa.exhausted)
-            return body_fail(d, WASM_ERR_LIMIT,
-                             "control flow complexity: more than %u steps per byte",
-                             WASM_SSA_STEPS_PER_BYTE);
+        if (offset > look) {
+            look = offset + LOOK_BYTES;
+            ssa_is_late(&d->ssa);
+        }
+        if (d->f->failed || d->ssa.exhausted)
+            return refuse_to_go_on(d);
     }
     if (r->p != r->end)
         return reader_fail(r, WASM_ERR_MALFORMED,
@@ -404,6 +414,8 @@ bool decode_body(struct body_decoder *d, uint32_t index, struct ir_func *f, stru
         return false;
     /* Beside the locals a few values that branches carry. */
     ssa_table(&d->ssa, d->local_count + 8, 4096 + 4 * (uint64_t)(body->end - body->start));
+    if (f->failed)
+        return body_nomem(d);
     if (!body_push_control(d, CONTROL_FUNC, type->results, 0, type->results, type->result_count) ||
         !read_code(d))
         return false;

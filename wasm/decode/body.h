@@ -87,8 +87,8 @@ struct body_decoder {
     ir_block_ref block;
 
     struct operand *operands;
-    struct control *controls;
-    struct clause *clauses; /* of the open try_tables */
+    struct control *controls, *top; /* the innermost one */
+    struct clause *clauses;         /* of the open try_tables */
     uint32_t clause_count, clause_capacity;
     uint32_t protector; /* the innermost try around the current instruction, or IR_NONE */
     uint8_t *locals;    /* enum wasm_type */
@@ -111,7 +111,11 @@ bool body_grow_operands(struct body_decoder *d, uint32_t more);
 bool body_match_top(struct body_decoder *d, const uint8_t *types, uint32_t count);
 /* The same, and what is missing or unknown in unreachable code becomes of these types. They stay on
  * the stack. */
-bool body_check_top(struct body_decoder *d, const uint8_t *types, uint32_t count);
+bool body_check_types(struct body_decoder *d, const uint8_t *types, uint32_t count);
+static inline bool body_check_top(struct body_decoder *d, const uint8_t *types, uint32_t count)
+{
+    return !count || body_check_types(d, types, count);
+}
 
 /* Whether the feature that the current instruction belongs to is on. */
 bool body_need_feature(struct body_decoder *d, enum wasm_feature feature);
@@ -144,7 +148,7 @@ bool body_push_control(struct body_decoder *d, enum control_kind kind, const uin
 
 static inline struct control *body_top(struct body_decoder *d)
 {
-    return &d->controls[d->control_count - 1];
+    return d->top;
 }
 
 static inline bool body_push(struct body_decoder *d, uint8_t type, ir_ref value)
@@ -189,7 +193,10 @@ static inline ir_ref body_emit(struct body_decoder *d, enum ir_op op, enum ir_ty
 /* memory.c */
 /* The immediates of a memory access, checked against the current instruction's alignment. */
 bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset);
-uint8_t body_address_type(const struct body_decoder *d, uint32_t memory); /* WASM_I32 or WASM_I64 */
+static inline uint8_t body_address_type(const struct body_decoder *d, uint32_t memory)
+{
+    return d->info->memories[memory].is64 ? WASM_I64 : WASM_I32;
+}
 /* A load or store with the current instruction's access; TYPE is that of its result. */
 ir_ref body_emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type, uint32_t memory,
                         uint64_t offset, ir_ref address);

@@ -23,7 +23,8 @@ bool body_push_control(struct body_decoder *d, enum control_kind kind, const uin
         d->controls = bigger;
         d->control_capacity = capacity;
     }
-    d->controls[d->control_count++] = (struct control){
+    d->top = &d->controls[d->control_count++];
+    *d->top = (struct control){
         .params = params,
         .results = results,
         .param_count = param_count,
@@ -145,8 +146,7 @@ void body_jump_to_label(struct body_decoder *d, struct control *c, ir_block_ref 
     }
     ir_block_ref label = label_block(d, c);
     write_slots(d, block, c->height, body_label_count(c));
-    ir_jump(d->f, block, label);
-    ir_pred_add(d->f, label, block);
+    ssa_jump(&d->ssa, block, label);
 }
 
 void body_set_unreachable(struct body_decoder *d)
@@ -225,10 +225,8 @@ bool op_if(struct body_decoder *d)
     write_slots(d, d->block, c->height, param_count); /* for the other part to find */
     ir_block_ref then = ssa_block_new(&d->ssa);
     c->other = ssa_block_new(&d->ssa);
-    ir_ref branch = ir_branch(d->f, d->block, condition, then, c->other);
+    ir_ref branch = ssa_branch(&d->ssa, d->block, condition, then, c->other);
     d->f->ins[branch].pos = d->offset;
-    ir_pred_add(d->f, then, d->block);
-    ir_pred_add(d->f, c->other, d->block);
     d->block = then;
     return true;
 }
@@ -293,7 +291,8 @@ bool body_end_block(struct body_decoder *d)
         break;
     }
     ssa_leave(&d->ssa, top->written);
-    d->control_count--;
+    if (--d->control_count)
+        d->top--;
     return true;
 }
 
@@ -336,7 +335,6 @@ bool op_br_if(struct body_decoder *d)
         return false;
     if (!d->live)
         return true;
-    struct ir_func *f = d->f;
     ir_block_ref next, target;
     if (label->kind == CONTROL_FUNC) {
         target = ssa_block_new(&d->ssa);
@@ -346,10 +344,8 @@ bool op_br_if(struct body_decoder *d)
         write_slots(d, d->block, label->height, body_label_count(label));
     }
     next = ssa_block_new(&d->ssa);
-    ir_ref branch = ir_branch(f, d->block, condition, target, next);
-    f->ins[branch].pos = d->offset;
-    ir_pred_add(f, target, d->block);
-    ir_pred_add(f, next, d->block);
+    ir_ref branch = ssa_branch(&d->ssa, d->block, condition, target, next);
+    d->f->ins[branch].pos = d->offset;
     d->block = next;
     return true;
 }
@@ -367,7 +363,7 @@ static ir_block_ref table_target(struct body_decoder *d, struct control *c)
     } else {
         c->table_edge = label_block(d, c);
     }
-    ir_pred_add(d->f, c->table_edge, d->block);
+    ssa_pred_add(&d->ssa, c->table_edge, d->block);
     return c->table_edge;
 }
 

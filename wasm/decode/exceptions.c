@@ -29,18 +29,15 @@ static ir_block_ref handler_of(struct body_decoder *d, struct control *c)
 
 static void jump(struct body_decoder *d, ir_block_ref to)
 {
-    ir_jump(d->f, d->block, to);
-    ir_pred_add(d->f, to, d->block);
+    ssa_jump(&d->ssa, d->block, to);
 }
 
 /* Ends the block with a branch; OTHER becomes the block if CONDITION is 0. */
 static ir_block_ref branch(struct body_decoder *d, ir_ref condition, ir_block_ref then,
                            ir_block_ref other)
 {
-    ir_ref ins = ir_branch(d->f, d->block, condition, then, other);
+    ir_ref ins = ssa_branch(&d->ssa, d->block, condition, then, other);
     d->f->ins[ins].pos = d->offset;
-    ir_pred_add(d->f, then, d->block);
-    ir_pred_add(d->f, other, d->block);
     return then;
 }
 

@@ -9,11 +9,6 @@ static bool need_memory(struct body_decoder *d, uint32_t memory)
            body_fail(d, WASM_ERR_INVALID, "unknown memory %u: %s", memory, d->op->name);
 }
 
-uint8_t body_address_type(const struct body_decoder *d, uint32_t memory)
-{
-    return d->info->memories[memory].is64 ? WASM_I64 : WASM_I32;
-}
-
 /* The memory's index; a single byte that is 0 while there can only be one. */
 static bool read_memory(struct body_decoder *d, uint32_t *memory)
 {
@@ -58,6 +53,17 @@ static bool need_data(struct body_decoder *d, uint32_t segment)
            body_fail(d, WASM_ERR_INVALID, "unknown data segment %u: %s", segment, d->op->name);
 }
 
+/* What is wrong with the immediates of an access, if not that it must be aligned exactly. */
+static __attribute__((cold)) bool refuse_memarg(struct body_decoder *d, uint32_t memory,
+                                                uint32_t align)
+{
+    if (align >= 32)
+        return body_fail(d, WASM_ERR_MALFORMED, "malformed memop flags 0x%x", align);
+    return need_memory(d, memory) &&
+           body_fail(d, WASM_ERR_INVALID, "alignment must not be larger than natural: 2^%u for %s",
+                     align, d->op->name);
+}
+
 bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset)
 {
     enum { HAS_MEMORY = 64 }; /* beside the alignment's logarithm */
@@ -72,7 +78,8 @@ bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset
         if (!read_u32(&d->r, memory))
             return false;
     }
-    if (*memory < info->memory_count && info->memories[*memory].is64) {
+    bool known = *memory < info->memory_count;
+    if (known && info->memories[*memory].is64) {
         if (!read_u64(&d->r, offset))
             return false;
     } else {
@@ -80,18 +87,11 @@ bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset
             return false;
         *offset = offset32;
     }
-    if (align >= 32)
-        return body_fail(d, WASM_ERR_MALFORMED, "malformed memop flags 0x%x", align);
-    if (!need_memory(d, *memory))
-        return false;
-    if (align > d->op->natural)
-        return body_fail(d, WASM_ERR_INVALID,
-                         "alignment must not be larger than natural: 2^%u for %s", align,
-                         d->op->name);
-    if (align != d->op->natural && d->op->exact)
-        return body_fail(d, WASM_ERR_INVALID, "atomic alignment must be natural: 2^%u for %s",
-                         align, d->op->name);
-    return true;
+    if (!known || align > d->op->natural)
+        return refuse_memarg(d, *memory, align);
+    return align == d->op->natural || !d->op->exact ||
+           body_fail(d, WASM_ERR_INVALID, "atomic alignment must be natural: 2^%u for %s", align,
+                     d->op->name);
 }
 
 ir_ref body_emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type, uint32_t memory,

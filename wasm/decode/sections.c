@@ -22,20 +22,11 @@ const char *wasm_type_name(uint8_t type)
     }
 }
 
-enum ir_type ir_type_of(uint8_t wasm_type)
-{
-    switch (wasm_type) {
-    case WASM_I32: return IR_I32;
-    case WASM_I64: return IR_I64;
-    case WASM_F32: return IR_F32;
-    case WASM_F64: return IR_F64;
-    case WASM_V128: return IR_V128;
-    case WASM_FUNCREF:
-    case WASM_EXTERNREF:
-    case WASM_EXNREF: return IR_REF;
-    default: return IR_VOID;
-    }
-}
+const uint8_t decode_ir_types[256] = {
+    [WASM_I32] = IR_I32,       [WASM_I64] = IR_I64,    [WASM_F32] = IR_F32,
+    [WASM_F64] = IR_F64,       [WASM_V128] = IR_V128,  [WASM_FUNCREF] = IR_REF,
+    [WASM_EXTERNREF] = IR_REF, [WASM_EXNREF] = IR_REF,
+};
 
 static bool is_left_out(const struct reader *r, uint8_t type)
 {

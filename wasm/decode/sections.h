@@ -79,7 +79,12 @@ void decode_names(struct module_decoder *d, const uint8_t *bytes, size_t size);
 /* NULL: no such instruction. */
 const char *opcode_name(uint8_t opcode);
 const char *wasm_type_name(uint8_t type);
-enum ir_type ir_type_of(uint8_t wasm_type);
+/* enum ir_type by enum wasm_type; IR_VOID: no such type. */
+extern const uint8_t decode_ir_types[256];
+static inline enum ir_type ir_type_of(uint8_t wasm_type)
+{
+    return (enum ir_type)decode_ir_types[wasm_type];
+}
 
 static inline bool is_reference(uint8_t type)
 {

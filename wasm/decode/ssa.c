@@ -4,11 +4,9 @@
 
 #include <string.h>
 
-/* Makes room for COUNT entries of SIZE bytes by doubling; the contents stay. */
-static bool grow(struct ssa *s, void *array, uint32_t *capacity, uint64_t count, size_t size)
+static __attribute__((noinline)) bool grow_now(struct ssa *s, void *array, uint32_t *capacity,
+                                               uint64_t count, size_t size)
 {
-    if (count <= *capacity)
-        return true;
     uint64_t fresh = *capacity ? *capacity : 64;
     while (fresh < count)
         fresh *= 2;
@@ -25,17 +23,23 @@ static bool grow(struct ssa *s, void *array, uint32_t *capacity, uint64_t count,
     return true;
 }
 
+/* Makes room for COUNT entries of SIZE bytes by doubling; the contents stay. */
+static inline bool grow(struct ssa *s, void *array, uint32_t *capacity, uint64_t count, size_t size)
+{
+    return count <= *capacity || grow_now(s, array, capacity, count, size);
+}
+
+enum { GENERATION_MAX = (1 << 28) - 1 }; /* leaves room for a type beside it */
+
 void ssa_init(struct ssa *s)
 {
     memset(s, 0, sizeof *s);
-    s->epoch = 1;
 }
 
 void ssa_free(struct ssa *s)
 {
     wasm_host_free(s->cells);
     wasm_host_free(s->defs);
-    wasm_host_free(s->recent);
     wasm_host_free(s->blocks);
     wasm_host_free(s->incomplete);
     wasm_host_free(s->frames);
@@ -46,16 +50,9 @@ void ssa_free(struct ssa *s)
 
 void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
 {
-    /* Stamps and generations of earlier functions must not fit; nothing is cleared until they run
-     * out, since the arrays may be large and the function small. */
-    if (s->epoch > UINT32_MAX / 2) {
-        if (s->recent)
-            memset(s->recent, 0, s->recent_capacity * sizeof *s->recent);
-        s->epoch = 1;
-    } else {
-        s->epoch += s->block_count;
-    }
-    if (++s->generation == 0) {
+    /* Generations of earlier functions must not fit; nothing is cleared until they run out, since
+     * the arrays may be large and the function small. */
+    if (++s->generation > GENERATION_MAX) {
         if (s->defs)
             memset(s->defs, 0, s->def_capacity * sizeof *s->defs);
         memset(s->consts, 0, sizeof s->consts);
@@ -64,23 +61,12 @@ void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
     s->f = f;
     s->block_count = s->table_blocks = 0;
     s->def_count = s->incomplete_count = s->frame_count = s->value_count = s->phi_count = 0;
-    s->null = 0;
+    s->null = s->first_copy = 0;
     s->written = s->steps = 0;
     s->next_look = 4096;
     s->max_steps = max_steps;
-    s->exhausted = s->late = s->copies = false;
+    s->exhausted = s->late = false;
     ssa_block_new(s);
-}
-
-bool ssa_reserve(struct ssa *s, uint32_t count)
-{
-    uint32_t old = s->recent_capacity;
-    if (count <= old)
-        return true;
-    if (!grow(s, &s->recent, &s->recent_capacity, count, sizeof *s->recent))
-        return false;
-    memset(s->recent + old, 0, (s->recent_capacity - old) * sizeof *s->recent);
-    return true;
 }
 
 /* Room in the table for BLOCK, if it has a place there. */
@@ -111,8 +97,12 @@ ir_block_ref ssa_block_new(struct ssa *s)
     if (!grow(s, &s->blocks, &s->block_capacity, (uint64_t)block + 1, sizeof *s->blocks) ||
         !row_new(s, block))
         return 0;
-    s->block_count = block + 1; /* below 2^30: epoch + block does not wrap */
-    s->blocks[block] = (struct ssa_block){.before = IR_NONE, .incomplete = IR_NONE, .sealed = true};
+    s->block_count = block + 1;
+    s->blocks[block] = (struct ssa_block){.written = UINT64_MAX,
+                                          .before = IR_NONE,
+                                          .above = IR_NONE,
+                                          .incomplete = IR_NONE,
+                                          .sealed = true};
     return block;
 }
 
@@ -134,18 +124,39 @@ void ssa_join(struct ssa *s, ir_block_ref label, ir_block_ref before)
     s->blocks[label].before = before;
 }
 
-static uint64_t bit_of(uint32_t var)
+void ssa_pred_add(struct ssa *s, ir_block_ref block, ir_block_ref pred)
+{
+    ir_pred_add(s->f, block, pred);
+    if (!s->f->failed && s->blocks[block].sealed)
+        s->blocks[block].above = s->f->blocks[block].pred_count == 1 ? pred : IR_NONE;
+}
+
+ir_ref ssa_jump(struct ssa *s, ir_block_ref from, ir_block_ref to)
+{
+    ir_ref jump = ir_jump(s->f, from, to);
+    ssa_pred_add(s, to, from);
+    return jump;
+}
+
+ir_ref ssa_branch(struct ssa *s, ir_block_ref from, ir_ref condition, ir_block_ref if_true,
+                  ir_block_ref if_false)
+{
+    ir_ref branch = ir_branch(s->f, from, condition, if_true, if_false);
+    ssa_pred_add(s, if_true, from);
+    ssa_pred_add(s, if_false, from);
+    return branch;
+}
+
+static inline uint64_t bit_of(uint32_t var)
 {
     return UINT64_C(1) << var % 64;
 }
 
 /* Where to look for VAR when BLOCK does not define it, if there is only one such place. */
-static ir_block_ref one_before(const struct ssa *s, ir_block_ref block, uint32_t var)
+static inline ir_block_ref one_before(const struct ssa *s, ir_block_ref block, uint32_t var)
 {
     const struct ssa_block *b = &s->blocks[block];
-    if (b->before != IR_NONE && !(b->written & bit_of(var)))
-        return b->before;
-    return b->sealed && s->f->blocks[block].pred_count == 1 ? ir_preds(s->f, block)[0] : IR_NONE;
+    return b->written & bit_of(var) ? b->above : b->before;
 }
 
 static uint32_t slot_of(const struct ssa *s, uint32_t block, uint32_t var)
@@ -189,26 +200,17 @@ static bool def_grow(struct ssa *s)
     return true;
 }
 
-static bool in_table(const struct ssa *s, ir_block_ref block, uint32_t var)
-{
-    return block < s->table_blocks && var < s->table_vars;
-}
-
 /* The definition of VAR in BLOCK, as far as it is known; 0: none. */
-static ir_ref def_of(struct ssa *s, ir_block_ref block, uint32_t var)
+static inline ir_ref def_of(struct ssa *s, ir_block_ref block, uint32_t var)
 {
-    if (in_table(s, block, var))
-        return s->cells[(size_t)block * s->table_vars + var];
+    if (ssa_in_table(s, block, var))
+        return *ssa_cell(s, block, var);
     const struct ssa_def *def = s->def_capacity ? def_find(s, block, var) : NULL;
     return def && def->generation == s->generation ? def->value : 0;
 }
 
-static void define(struct ssa *s, ir_block_ref block, uint32_t var, ir_ref value)
+void ssa_define_hashed(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value)
 {
-    if (in_table(s, block, var)) {
-        s->cells[(size_t)block * s->table_vars + var] = value;
-        return;
-    }
     if (s->def_count >= s->def_capacity / 2 && !def_grow(s))
         return;
     struct ssa_def *def = def_find(s, block, var);
@@ -216,31 +218,11 @@ static void define(struct ssa *s, ir_block_ref block, uint32_t var, ir_ref value
     *def = (struct ssa_def){block, var, value, s->generation};
 }
 
-void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value)
-{
-    define(s, block, var, value);
-    s->written |= bit_of(var);
-    s->recent[var] = (struct ssa_recent){s->epoch + block, value};
-}
-
-/* What VALUE stands for: phis that proved superfluous are copies. */
-static ir_ref follow(struct ir_func *f, ir_ref value)
-{
-    ir_ref end = value;
-    while (f->ins[end].op == IR_COPY)
-        end = f->ins[end].a;
-    while (f->ins[value].op == IR_COPY) {
-        ir_ref next = f->ins[value].a;
-        f->ins[value].a = end;
-        value = next;
-    }
-    return end;
-}
-
 static void become_copy(struct ssa *s, ir_ref phi, ir_ref value)
 {
     struct ir_ins *ins = &s->f->ins[phi];
-    s->copies = true;
+    if (!s->first_copy || phi < s->first_copy)
+        s->first_copy = phi;
     ins->op = IR_COPY;
     ins->list = ins->count = 0;
     ins->a = value;
@@ -281,12 +263,12 @@ ir_ref ssa_constant(struct ssa *s, enum ir_type type, uint64_t bits)
 {
     uint64_t h = (bits ^ (uint64_t)type << 56) * UINT64_C(0x9e3779b97f4a7c15);
     struct ssa_const *slot = &s->consts[h >> 32 & (SSA_CONSTS - 1)];
-    if (slot->generation == s->generation && slot->bits == bits &&
-        s->f->ins[slot->value].type == type)
+    uint32_t owner = s->generation << 4 | type;
+    if (slot->owner == owner && slot->bits == bits)
         return slot->value;
     ir_ref value = entry_ins(s, IR_CONST, type);
     s->f->ins[value].imm = bits;
-    *slot = (struct ssa_const){bits, value, s->generation};
+    *slot = (struct ssa_const){bits, value, owner};
     return value;
 }
 
@@ -295,7 +277,7 @@ static ir_ref only_value(struct ssa *s, const ir_ref *operands, uint32_t count, 
 {
     ir_ref only = 0;
     for (uint32_t i = 0; i < count; i++) {
-        ir_ref value = follow(s->f, operands[i]);
+        ir_ref value = ir_follow(s->f, operands[i]);
         if (value == phi || value == only)
             continue;
         if (only)
@@ -335,7 +317,7 @@ bool ssa_is_late(struct ssa *s)
 
 /* Down from BLOCK as long as there is one place to look at next: the first block that defines VAR
  * (its VALUE then is that, else 0) or has none or several before it. */
-static ir_block_ref chain_end(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref *value)
+static inline ir_block_ref chain_end(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref *value)
 {
     uint32_t length = 1;
     while (!(*value = def_of(s, block, var))) {
@@ -353,18 +335,27 @@ static ir_block_ref chain_end(struct ssa *s, uint32_t var, ir_block_ref block, i
     return block;
 }
 
-ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block)
+/* The blocks of the chain from BLOCK to END, which itself knows, learn VALUE. */
+static inline void define_chain(struct ssa *s, uint32_t var, ir_block_ref block, ir_block_ref end,
+                                ir_ref value)
+{
+    for (; block != end; block = one_before(s, block, var))
+        ssa_define(s, var, block, value);
+}
+
+/* The value of VAR in BLOCK, when the chain from there ends at END, which has none. */
+static __attribute__((noinline)) ir_ref search(struct ssa *s, uint32_t var, enum ir_type type,
+                                               ir_block_ref block, ir_block_ref end)
 {
     struct ir_func *f = s->f;
     ir_block_ref asked = block;
+    ir_ref value = 0;
     s->frame_count = s->value_count = 0;
-    for (;;) {
-        ir_ref value;
-        ir_block_ref end = chain_end(s, var, asked, &value);
+    for (;; end = chain_end(s, var, asked, &value)) {
         if (f->failed || s->exhausted)
             return 0;
         if (value) {
-            value = follow(f, value);
+            value = ir_follow(f, value);
         } else if (!s->blocks[end].sealed) {
             value = phi_new(s, end, type);
             if (!grow(s, &s->incomplete, &s->incomplete_capacity, (uint64_t)s->incomplete_count + 1,
@@ -373,10 +364,10 @@ ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_re
             s->incomplete[s->incomplete_count] =
                 (struct ssa_incomplete){value, var, s->blocks[end].incomplete};
             s->blocks[end].incomplete = s->incomplete_count++;
-            define(s, end, var, value);
+            ssa_define(s, var, end, value);
         } else if (!f->blocks[end].pred_count) {
             value = initial_value(s, var, type);
-            define(s, end, var, value);
+            ssa_define(s, var, end, value);
         } else {
             if (!grow(s, &s->frames, &s->frame_capacity, (uint64_t)s->frame_count + 1,
                       sizeof *s->frames))
@@ -384,7 +375,7 @@ ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_re
             ir_ref phi = 0;
             if (s->blocks[end].header) {
                 phi = phi_new(s, end, type); /* ends the search around the loop */
-                define(s, end, var, phi);
+                ssa_define(s, var, end, phi);
             }
             s->frames[s->frame_count++] = (struct ssa_frame){end, asked, 1, phi};
             asked = ir_preds(f, end)[0];
@@ -393,12 +384,9 @@ ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_re
 
         /* Up: hand the value to those who asked, until one has to ask further. */
         for (;;) {
-            for (ir_block_ref b = asked; b != end; b = one_before(s, b, var))
-                define(s, b, var, value);
-            if (!s->frame_count) {
-                s->recent[var] = (struct ssa_recent){s->epoch + block, value};
+            define_chain(s, var, asked, end, value);
+            if (!s->frame_count)
                 return value;
-            }
             struct ssa_frame *frame = &s->frames[s->frame_count - 1];
             ssa_step(s, 1);
             if (!grow(s, &s->values, &s->value_capacity, (uint64_t)s->value_count + 1,
@@ -413,11 +401,22 @@ ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_re
             if (f->failed)
                 return 0;
             end = frame->block;
-            define(s, end, var, value);
+            ssa_define(s, var, end, value);
             asked = frame->asked;
             s->frame_count--;
         }
     }
+}
+
+ir_ref ssa_read_before(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block)
+{
+    ir_ref value;
+    ir_block_ref end = chain_end(s, var, block, &value);
+    if (!value)
+        return search(s, var, type, block, end);
+    value = ir_follow(s->f, value);
+    define_chain(s, var, block, end, value);
+    return value;
 }
 
 void ssa_seal(struct ssa *s, ir_block_ref header)
@@ -426,6 +425,8 @@ void ssa_seal(struct ssa *s, ir_block_ref header)
     if (f->failed)
         return;
     s->blocks[header].sealed = true;
+    if (f->blocks[header].pred_count == 1)
+        s->blocks[header].above = ir_preds(f, header)[0];
     ssa_join(s, header, ir_preds(f, header)[0]);
     uint32_t count = f->blocks[header].pred_count;
     for (uint32_t i = s->blocks[header].incomplete; i != IR_NONE; i = s->incomplete[i].next) {
@@ -470,13 +471,13 @@ struct phi_graph {
 static ir_ref phi_check(struct ssa *s, struct phi_graph *g, uint32_t n)
 {
     struct ir_func *f = s->f;
-    ir_ref phi = s->phis[n], witness = g->witness[n] ? follow(f, g->witness[n]) : 0;
+    ir_ref phi = s->phis[n], witness = g->witness[n] ? ir_follow(f, g->witness[n]) : 0;
     const ir_ref *list = f->pool + f->ins[phi].list;
     uint32_t count = f->ins[phi].count, i = g->position[n];
     if (witness == phi)
         witness = 0;
     for (; i < count; i++) {
-        ir_ref value = follow(f, list[i]);
+        ir_ref value = ir_follow(f, list[i]);
         if (value == phi || value == witness)
             continue;
         if (witness)
@@ -523,7 +524,7 @@ static bool remove_superfluous(struct ssa *s)
             continue;
         enqueue(s, &g, i);
         for (uint32_t k = 0; k < phi->count; k++) {
-            ir_ref value = follow(f, f->pool[phi->list + k]);
+            ir_ref value = ir_follow(f, f->pool[phi->list + k]);
             if (f->ins[value].op != IR_PHI || value == s->phis[i])
                 continue;
             uint32_t of = f->ins[value].mark;
@@ -586,11 +587,27 @@ static void trim(struct ssa *s)
 #undef TRIM
 }
 
+/* Takes the copies out of their blocks and their uses. Other than phis, what uses them has higher
+ * numbers: an instruction is made when its operands are there. */
+static void remove_copies(struct ssa *s)
+{
+    struct ir_func *f = s->f;
+    for (uint32_t i = 0; i < s->phi_count; i++) {
+        struct ir_ins *phi = &f->ins[s->phis[i]];
+        if (phi->op == IR_COPY)
+            ir_unlink(f, s->phis[i]);
+        else if (s->phis[i] < s->first_copy)
+            ir_resolve_list(f, phi);
+    }
+    for (ir_ref r = s->first_copy + 1; r < f->ins_count; r++)
+        ir_resolve_operands(f, &f->ins[r]);
+}
+
 bool ssa_finish(struct ssa *s)
 {
     bool good = !s->f->failed && !s->exhausted && remove_superfluous(s);
-    if (good && s->copies)
-        good = ir_resolve(s->f);
+    if (good && s->first_copy)
+        remove_copies(s);
     trim(s);
     return good;
 }

@@ -31,21 +31,19 @@ struct ssa_frame {
     uint32_t next_pred;        /* how many predecessors have been asked */
     ir_ref phi;                /* of a loop header: made before asking */
 };
-/* The last definition seen of a variable, wherever that was. */
-struct ssa_recent {
-    uint32_t stamp; /* epoch + block */
-    ir_ref value;
-};
 /* A constant of the function; they stand in the entry, where all may use them. */
 struct ssa_const {
     uint64_t bits;
     ir_ref value;
-    uint32_t generation;
+    uint32_t owner; /* generation and type */
 };
 #define SSA_CONSTS 256u
+/* Where to look for a variable that a block does not define: BEFORE if none of its bits is in
+ * WRITTEN, else ABOVE. */
 struct ssa_block {
-    uint64_t written;    /* of a construct that ends here: bits of what it writes … */
-    ir_block_ref before; /* … and the block it began in; IR_NONE: not the end of one */
+    uint64_t written;    /* of a construct that ends here: bits of what it writes; else all */
+    ir_block_ref before; /* … and the block it began in */
+    ir_block_ref above;  /* the only predecessor; IR_NONE: there are others, or may come */
     uint32_t incomplete; /* first of the phis to complete when sealed, or IR_NONE */
     bool header, sealed;
 };
@@ -56,14 +54,13 @@ struct ssa {
                       B * table_vars + V; 0: none yet */
     uint32_t table_blocks, table_vars, cell_capacity;
     struct ssa_def *defs; /* those of the others, hashed */
-    struct ssa_recent *recent;
     struct ssa_block *blocks;
     struct ssa_incomplete *incomplete;
     struct ssa_frame *frames;
     ir_ref *values, *phis;
     uint32_t *users; /* of ssa_finish() */
-    uint32_t def_count, def_capacity, generation, epoch, block_count;
-    uint32_t recent_capacity, block_capacity, users_capacity;
+    uint32_t def_count, def_capacity, generation, block_count;
+    uint32_t block_capacity, users_capacity;
     uint32_t incomplete_count, incomplete_capacity, frame_count, frame_capacity;
     uint32_t value_count, value_capacity, phi_count, phi_capacity;
     struct ssa_const consts[SSA_CONSTS]; /* by hash; only those of this generation count */
@@ -74,7 +71,7 @@ struct ssa {
     uint64_t deadline;  /* wasm_host_now() scale; 0: none. Kept from function to function */
     /* Over max_steps, or (late) over the deadline as well: what was built is of no use. */
     bool exhausted, late;
-    bool copies; /* phis that proved superfluous have become such */
+    ir_ref first_copy; /* of the phis that proved superfluous the first; 0: none did */
 };
 
 void ssa_init(struct ssa *s);
@@ -83,12 +80,16 @@ void ssa_free(struct ssa *s);
 void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps);
 /* Definitions of the first VARS variables stand in a table of at most CELLS entries. */
 void ssa_table(struct ssa *s, uint32_t vars, uint64_t cells);
-/* Variables below COUNT may be used. */
-bool ssa_reserve(struct ssa *s, uint32_t count);
 ir_block_ref ssa_block_new(struct ssa *s);
 /* A block that is read before its last predecessor is known, until ssa_seal(). */
 ir_block_ref ssa_header_new(struct ssa *s);
 void ssa_seal(struct ssa *s, ir_block_ref header);
+/* Terminators of block FROM, with the predecessors of where they lead. Of a switch the caller sees
+ * to that, for each block once, by ssa_pred_add(). */
+ir_ref ssa_jump(struct ssa *s, ir_block_ref from, ir_block_ref to);
+ir_ref ssa_branch(struct ssa *s, ir_block_ref from, ir_ref condition, ir_block_ref if_true,
+                  ir_block_ref if_false);
+void ssa_pred_add(struct ssa *s, ir_block_ref block, ir_block_ref pred);
 /* Around a construct: the second takes what the first gave. */
 static inline uint64_t ssa_enter(struct ssa *s)
 {
@@ -105,13 +106,33 @@ static inline void ssa_leave(struct ssa *s, uint64_t outer)
 void ssa_join(struct ssa *s, ir_block_ref label, ir_block_ref before);
 /* The constant of a numeric TYPE with BITS, zero-extended; the same one again, as a rule. */
 ir_ref ssa_constant(struct ssa *s, enum ir_type type, uint64_t bits);
-void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value);
+static inline bool ssa_in_table(const struct ssa *s, ir_block_ref block, uint32_t var)
+{
+    return block < s->table_blocks && var < s->table_vars;
+}
+static inline ir_ref *ssa_cell(const struct ssa *s, ir_block_ref block, uint32_t var)
+{
+    return &s->cells[(size_t)block * s->table_vars + var];
+}
+void ssa_define_hashed(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value);
+static inline void ssa_define(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value)
+{
+    if (ssa_in_table(s, block, var))
+        *ssa_cell(s, block, var) = value;
+    else
+        ssa_define_hashed(s, var, block, value);
+}
+static inline void ssa_write(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref value)
+{
+    ssa_define(s, var, block, value);
+    s->written |= UINT64_C(1) << var % 64;
+}
 /* PARAM_COUNT: variables below it start as parameters, others as zero. */
-ir_ref ssa_read_slow(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block);
+ir_ref ssa_read_before(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block);
 static inline ir_ref ssa_read(struct ssa *s, uint32_t var, enum ir_type type, ir_block_ref block)
 {
-    const struct ssa_recent *recent = &s->recent[var];
-    return recent->stamp == s->epoch + block ? recent->value : ssa_read_slow(s, var, type, block);
+    ir_ref value = ssa_in_table(s, block, var) ? *ssa_cell(s, block, var) : 0;
+    return value ? value : ssa_read_before(s, var, type, block);
 }
 bool ssa_is_late(struct ssa *s);
 /* Counts work done elsewhere. */

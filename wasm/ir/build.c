@@ -87,29 +87,41 @@ void ir_func_free(struct ir_func *f)
     memset(f, 0, sizeof *f);
 }
 
-ir_block_ref ir_block_new(struct ir_func *f)
+static __attribute__((noinline)) bool block_room(struct ir_func *f)
 {
     void *blocks = f->blocks;
-    if (!grow(f, &blocks, &f->block_capacity, (uint64_t)f->block_count + 1, sizeof *f->blocks,
-              &f->spare_block, 64))
-        return 0;
+    bool good = grow(f, &blocks, &f->block_capacity, (uint64_t)f->block_count + 1,
+                     sizeof *f->blocks, &f->spare_block, 64);
     f->blocks = blocks;
+    return good;
+}
+
+ir_block_ref ir_block_new(struct ir_func *f)
+{
+    if (f->block_count == f->block_capacity && !block_room(f))
+        return 0;
     struct ir_block *b = &f->blocks[f->block_count];
     memset(b, 0, sizeof *b);
     b->loop = b->outer_loop = IR_NONE;
     return f->block_count++;
 }
 
-/* A pool range of COUNT entries with undefined contents. */
-static uint32_t pool_take(struct ir_func *f, uint32_t count)
+static __attribute__((noinline)) bool pool_room(struct ir_func *f, uint32_t count)
 {
     void *pool = f->pool;
-    if (!grow(f, &pool, &f->pool_capacity, (uint64_t)f->pool_count + count, sizeof *f->pool,
-              &f->spare_word, 256))
-        return 0;
+    bool good = grow(f, &pool, &f->pool_capacity, (uint64_t)f->pool_count + count, sizeof *f->pool,
+                     &f->spare_word, 256);
     f->pool = pool;
+    return good;
+}
+
+/* A pool range of COUNT entries with undefined contents. */
+static inline uint32_t pool_take(struct ir_func *f, uint32_t count)
+{
     uint32_t range = f->pool_count;
-    f->pool_count += count;
+    if (count > f->pool_capacity - range && !pool_room(f, count))
+        return 0;
+    f->pool_count = range + count;
     return range;
 }
 
@@ -139,31 +151,40 @@ void ir_pred_add(struct ir_func *f, ir_block_ref block, ir_block_ref pred)
     f->pool[b->preds + b->pred_count++] = pred;
 }
 
-static ir_ref ins_new(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_type type)
+static bool ins_room(struct ir_func *f)
 {
-    if (f->ins_count == f->ins_capacity) {
-        void *ins = f->ins;
-        if (!grow(f, &ins, &f->ins_capacity, (uint64_t)f->ins_count + 1, sizeof *f->ins,
-                  &f->spare_ins, 256))
-            return 0;
-        f->ins = ins;
-    }
-    struct ir_ins *i = &f->ins[f->ins_count];
-    memset(i, 0, sizeof *i);
-    i->op = (uint16_t)op;
-    i->type = (uint8_t)type;
-    i->block = block;
+    void *ins = f->ins;
+    bool good = !f->failed && grow(f, &ins, &f->ins_capacity, (uint64_t)f->ins_count + 1,
+                                   sizeof *f->ins, &f->spare_ins, 256);
+    f->ins = ins;
+    return good;
+}
+
+/* The next number's, for which there is room. */
+static inline struct ir_ins *ins_new(struct ir_func *f, ir_block_ref block, enum ir_op op,
+                                     enum ir_type type)
+{
+    struct ir_ins *ins = &f->ins[f->ins_count++];
+    *ins = (struct ir_ins){.op = (uint16_t)op, .type = (uint8_t)type, .block = block};
     f->shifts |= ir_is_shift(op);
-    return f->ins_count++;
+    return ins;
+}
+
+/* Apart, so that who finds room has no registers to save. */
+static __attribute__((noinline)) ir_ref append_slowly(struct ir_func *f, ir_block_ref block,
+                                                      enum ir_op op, enum ir_type type)
+{
+    return ins_room(f) ? ir_append(f, block, op, type) : 0;
 }
 
 ir_ref ir_append(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_type type)
 {
-    ir_ref ref = f->failed ? 0 : ins_new(f, block, op, type);
-    if (!ref)
-        return 0;
+    if (f->failed || f->ins_count == f->ins_capacity)
+        return append_slowly(f, block, op, type);
+    ir_ref ref = f->ins_count;
+    struct ir_ins *ins = ins_new(f, block, op, type);
     struct ir_block *b = &f->blocks[block];
-    f->ins[ref].prev = b->last;
+    ins->prev = b->last;
     if (b->last)
         f->ins[b->last].next = ref;
     else
@@ -174,13 +195,13 @@ ir_ref ir_append(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_t
 
 ir_ref ir_insert_before(struct ir_func *f, ir_ref where, enum ir_op op, enum ir_type type)
 {
-    ir_block_ref block = f->ins[where].block;
-    ir_ref ref = f->failed ? 0 : ins_new(f, block, op, type);
-    if (!ref)
+    if ((f->failed || f->ins_count == f->ins_capacity) && !ins_room(f))
         return 0;
-    ir_ref prev = f->ins[where].prev;
-    f->ins[ref].prev = prev;
-    f->ins[ref].next = where;
+    ir_ref ref = f->ins_count, prev = f->ins[where].prev;
+    ir_block_ref block = f->ins[where].block;
+    struct ir_ins *ins = ins_new(f, block, op, type);
+    ins->prev = prev;
+    ins->next = where;
     f->ins[where].prev = ref;
     if (prev)
         f->ins[prev].next = ref;
@@ -224,9 +245,10 @@ void ir_remove(struct ir_func *f, ir_ref ins)
     f->ins[ins].prev = f->ins[ins].next = 0;
 }
 
-static ir_ref terminate(struct ir_func *f, ir_block_ref from, enum ir_op op, uint32_t succ_count)
+static inline ir_ref terminate(struct ir_func *f, ir_block_ref from, enum ir_op op,
+                               uint32_t succ_count)
 {
-    uint32_t succs = ir_list_new(f, succ_count);
+    uint32_t succs = pool_take(f, succ_count);
     ir_ref ref = ir_append(f, from, op, IR_VOID);
     if (!f->failed) {
         f->blocks[from].succs = succs;
@@ -258,8 +280,10 @@ ir_ref ir_branch(struct ir_func *f, ir_block_ref from, ir_ref condition, ir_bloc
 ir_ref ir_switch(struct ir_func *f, ir_block_ref from, ir_ref index, uint32_t succ_count)
 {
     ir_ref ref = terminate(f, from, IR_SWITCH, succ_count);
-    if (!f->failed)
+    if (!f->failed) {
         f->ins[ref].a = index;
+        memset(f->pool + f->blocks[from].succs, 0, (size_t)succ_count * sizeof *f->pool);
+    }
     return ref;
 }
 

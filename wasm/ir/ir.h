@@ -343,8 +343,23 @@ bool ir_late(struct ir_func *f);
  * ir_resolve_operands(): definitions come before uses then, and only the phis are left for the
  * end. */
 bool ir_resolve(struct ir_func *f);
-void ir_resolve_operands(struct ir_func *f, struct ir_ins *ins);
 bool ir_resolve_phis(struct ir_func *f);
+/* What REF, a COPY, stands for once copies are followed; shortens the path for the next one. */
+ir_ref ir_follow_copy(struct ir_func *f, ir_ref ref);
+static inline ir_ref ir_follow(struct ir_func *f, ir_ref ref)
+{
+    return f->ins[ref].op == IR_COPY ? ir_follow_copy(f, ref) : ref;
+}
+void ir_resolve_list(struct ir_func *f, const struct ir_ins *ins);
+static inline void ir_resolve_operands(struct ir_func *f, struct ir_ins *ins)
+{
+    struct ir_shape shape = ir_shapes[ins->op];
+    for (uint32_t k = 0; k < shape.fixed; k++)
+        if (f->ins[ins->abc[k]].op == IR_COPY)
+            ins->abc[k] = ir_follow_copy(f, ins->abc[k]);
+    if (shape.list)
+        ir_resolve_list(f, ins);
+}
 /* Counts by what is needed for an effect or a result; what is not is taken out. USES has ins_count
  * entries. Leaves the marks 0. After ir_analyse(). */
 struct ir_use {

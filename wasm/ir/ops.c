@@ -43,8 +43,7 @@ const uint16_t ir_swapped[] = {
     [IR_LT_U] = IR_GT_U, [IR_GT_U] = IR_LT_U, [IR_LE_S] = IR_GE_S, [IR_GE_S] = IR_LE_S,
     [IR_LE_U] = IR_GE_U, [IR_GE_U] = IR_LE_U};
 
-/* What REF stands for once copies are followed; shortens the path for the next one. */
-static ir_ref follow(struct ir_func *f, ir_ref ref)
+ir_ref ir_follow_copy(struct ir_func *f, ir_ref ref)
 {
     ir_ref end = ref;
     while (f->ins[end].op == IR_COPY)
@@ -57,25 +56,12 @@ static ir_ref follow(struct ir_func *f, ir_ref ref)
     return end;
 }
 
-static void resolve_list(struct ir_func *f, const struct ir_ins *ins)
+void ir_resolve_list(struct ir_func *f, const struct ir_ins *ins)
 {
     uint32_t *list = f->pool + ins->list;
     for (uint32_t i = 0; i < ins->count; i++)
         if (f->ins[list[i]].op == IR_COPY)
-            list[i] = follow(f, list[i]);
-}
-
-void ir_resolve_operands(struct ir_func *f, struct ir_ins *ins)
-{
-    struct ir_shape shape = ir_shapes[ins->op];
-    if (shape.fixed > 0 && f->ins[ins->a].op == IR_COPY)
-        ins->a = follow(f, ins->a);
-    if (shape.fixed > 1 && f->ins[ins->b].op == IR_COPY)
-        ins->b = follow(f, ins->b);
-    if (shape.fixed > 2 && f->ins[ins->c].op == IR_COPY)
-        ins->c = follow(f, ins->c);
-    if (shape.list)
-        resolve_list(f, ins);
+            list[i] = ir_follow_copy(f, list[i]);
 }
 
 bool ir_resolve_phis(struct ir_func *f)
@@ -85,7 +71,7 @@ bool ir_resolve_phis(struct ir_func *f)
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
              r = f->ins[r].next)
-            resolve_list(f, &f->ins[r]);
+            ir_resolve_list(f, &f->ins[r]);
     return true;
 }
 
