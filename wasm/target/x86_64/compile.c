@@ -58,13 +58,13 @@ void target_compiler_free(struct target_compiler *c)
     FREE(vregs);
     FREE(bases);
     FREE(uses);
+    FREE(use_counts);
     FREE(ranges);
     FREE(intervals);
     FREE(clobbers);
     FREE(heap);
     FREE(work);
     FREE(defs);
-    FREE(use_nodes);
     FREE(starts);
     FREE(preds);
     FREE(pred_first);
@@ -112,7 +112,7 @@ static void after_selection(struct target_compiler *c)
 
 static void after_liveness(struct target_compiler *c)
 {
-    vec_drop(c->use_nodes);
+    vec_drop(c->use_counts);
     vec_drop(c->range_nodes);
     vec_drop(c->live);
     vec_drop(c->sets);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-mreg phi_leader(struct target_compiler *c, mreg r)
+mreg phi_root(struct target_compiler *c, mreg r)
 {
     while (vreg_at(c, r)->phi_group) {
         uint32_t up = vreg_at(c, r)->phi_group;
@@ -15,12 +15,12 @@ mreg phi_leader(struct target_compiler *c, mreg r)
     return r;
 }
 
-static void define(struct target_compiler *c, mreg r, uint32_t pos)
+static inline void define(struct target_compiler *c, mreg r, uint32_t pos)
 {
     struct vreg *v = vreg_at(c, r);
     if (v->start == UINT32_MAX) {
         v->start = pos;
-        vec_push(c, c->defs, r);
+        c->defs.data[c->defs.count++] = r; /* there is room for all */
     }
     v->def = pos;
 }
@@ -56,179 +56,289 @@ static void clobber_saved(struct target_compiler *c, uint32_t pos)
             fix(c, r, pos, pos + 1);
 }
 
-/* Definitions in order, and the life of real registers. */
-static void scan_defs(struct target_compiler *c)
-{
-    uint32_t written[REG_COUNT] = {0};
-    for (uint32_t b = 0; b < c->blocks.count; b++) {
-        const struct mblock *block = &c->blocks.data[b];
-        for (uint32_t k = 0; k < block->own_count; k++)
-            define(c, c->targets.data[block->own + k], 2 * block->first);
-        for (uint32_t i = block->first; i < block->end; i++) {
-            const struct mins *m = &c->ins.data[i];
-            const struct mop_info *info = &mop_info[m->op];
-            c->block_of.data[i] = b;
-            if (info->a == USE_TEMP && m->a)
-                define(c, m->a, 2 * i);
-            if (info->b == USE_TEMP && m->b)
-                define(c, m->b, 2 * i);
-            if (m->dst >= FIRST_VREG) {
-                define(c, m->dst, info->dst == DEF_EARLY ? 2 * i : 2 * i + 1);
-                vreg_at(c, m->dst)->def = 2 * i + 1;
-            }
-            switch (m->op) {
-            case M_MOV:
-                hint_move(c, m);
-                if (m->a && m->a < FIRST_VREG)
-                    fix(c, m->a, written[m->a], 2 * i + 1);
-                if (m->dst < FIRST_VREG)
-                    written[m->dst] = 2 * i + 1;
-                break;
-            case M_DIV:
-                fix(c, R_RAX, written[R_RAX], 2 * i + 2);
-                fix(c, R_RDX, 2 * i, 2 * i + 2);
-                written[R_RAX] = written[R_RDX] = 2 * i + 1;
-                break;
-            case M_UPDATE:
-                fix(c, R_RAX, 2 * i, 2 * i + 2);
-                written[R_RAX] = 2 * i + 1;
-                break;
-            case M_CMPXCHG:
-                fix(c, R_RAX, written[R_RAX], 2 * i + 2);
-                written[R_RAX] = 2 * i + 1;
-                break;
-            case M_SHIFT_CL: fix(c, R_RCX, written[R_RCX], 2 * i + 1); break;
-            case M_FUNC:
-                fix(c, R_RAX, 2 * i, 2 * i + 2);
-                fix(c, R_RDI, 2 * i, 2 * i + 2);
-                written[R_RAX] = written[R_RDI] = 2 * i;
-                break;
-            case M_CALL_RDI:
-                fix(c, R_RAX, written[R_RAX], 2 * i + 1);
-                fix(c, R_RDI, written[R_RDI], 2 * i + 1);
-                /* fallthrough */
-            case M_CALL:
-            case M_CALL_IMPORT:
-            case M_CALL_HELPER:
-                vec_push(c, c->clobbers, 2 * i + 1);
-                if (m->flags & MI_CATCHES)
-                    clobber_saved(c, 2 * i + 1);
-                written[R_RAX] = written[R_RDX] = 2 * i + 1;
-                written[R_XMM0] = written[R_XMM0 + 1] = 2 * i + 1;
-                break;
-            default: break;
-            }
-        }
-    }
-}
-
-/* A use in BLOCK. Found from the last to the first: in order along the chain. */
-static inline void use_add(struct target_compiler *c, mreg r, uint32_t pos, unsigned kind,
-                           unsigned hint, const struct mblock *block)
-{
-    if (r < FIRST_VREG)
-        return;
-    struct vreg *v = vreg_at(c, r);
-    if (v->constant)
-        return;
-    struct use_node node = {
-        .use = {.pos = pos, .kind = (uint8_t)kind, .hint = (uint8_t)hint, .depth = block->depth},
-        .next = v->uses,
-    };
-    if (v->start < 2 * block->first)
-        v->leaves = true;
-    v->uses = c->use_nodes.count;
-    vec_push(c, c->use_nodes, node);
-}
-
 static bool has_args(const struct mins *m)
 {
     return m->op == M_RET || (m->op >= M_CALL && m->op <= M_CALL_RDI);
 }
 
-static void uses_of(struct target_compiler *c, uint32_t i, const struct mblock *block)
+/* Of operations: something else than results written late and operands: temporaries, arguments, or
+ * real registers. */
+#define WITH_FIXED(op)                                                                             \
+    ((op) == M_DIV || (op) == M_UPDATE || (op) == M_CMPXCHG || (op) == M_SHIFT_CL ||               \
+     (op) == M_FUNC || (op) == M_RET || ((op) >= M_CALL && (op) <= M_CALL_RDI))
+static const bool special[MOP_COUNT] = {
+#define NONE               0
+#define LATE               0
+#define MODIFY             0
+#define EARLY              1
+#define ANY                0
+#define MEM                0
+#define REG                0
+#define TEMP               1
+#define X(name, dst, a, b) dst || a || b || WITH_FIXED(M_##name),
+    MOPS(X)
+#undef X
+#undef NONE
+#undef LATE
+#undef MODIFY
+#undef EARLY
+#undef ANY
+#undef MEM
+#undef REG
+#undef TEMP
+};
+
+/* What a special operation defines before its result, and the real registers it takes. */
+static void special_defs(struct target_compiler *c, const struct mins *m, uint32_t i,
+                         uint32_t *written, uint32_t *counts)
 {
-    const struct mins *m = &c->ins.data[i];
     const struct mop_info *info = &mop_info[m->op];
-    uint32_t pos = 2 * i;
-    /* Backwards: what is written comes first. */
-    if (m->dst >= FIRST_VREG) {
-        unsigned kind = m->op == M_MOV ? USE_ANY : USE_REG;
-        use_add(c, m->dst, info->dst == DEF_EARLY ? pos : pos + 1, kind, 0, block);
-        if (info->dst == DEF_EARLY)
-            use_add(c, m->dst, pos + 1, USE_NONE, 0, block);
+    if (has_args(m))
+        for (uint32_t k = 0; k < m->count; k++)
+            counts[c->args.data[m->list + k].value]++;
+    if (info->a == USE_TEMP && m->a)
+        define(c, m->a, 2 * i);
+    if (info->b == USE_TEMP && m->b)
+        define(c, m->b, 2 * i);
+    if (info->dst == DEF_EARLY && m->dst)
+        define(c, m->dst, 2 * i);
+    switch (m->op) {
+    case M_DIV:
+        fix(c, R_RAX, written[R_RAX], 2 * i + 2);
+        fix(c, R_RDX, 2 * i, 2 * i + 2);
+        written[R_RAX] = written[R_RDX] = 2 * i + 1;
+        break;
+    case M_UPDATE:
+        fix(c, R_RAX, 2 * i, 2 * i + 2);
+        written[R_RAX] = 2 * i + 1;
+        break;
+    case M_CMPXCHG:
+        fix(c, R_RAX, written[R_RAX], 2 * i + 2);
+        written[R_RAX] = 2 * i + 1;
+        break;
+    case M_SHIFT_CL: fix(c, R_RCX, written[R_RCX], 2 * i + 1); break;
+    case M_FUNC:
+        fix(c, R_RAX, 2 * i, 2 * i + 2);
+        fix(c, R_RDI, 2 * i, 2 * i + 2);
+        written[R_RAX] = written[R_RDI] = 2 * i;
+        break;
+    case M_CALL_RDI:
+        fix(c, R_RAX, written[R_RAX], 2 * i + 1);
+        fix(c, R_RDI, written[R_RDI], 2 * i + 1);
+        /* fallthrough */
+    case M_CALL:
+    case M_CALL_IMPORT:
+    case M_CALL_HELPER:
+        vec_push(c, c->clobbers, 2 * i + 1);
+        if (m->flags & MI_CATCHES)
+            clobber_saved(c, 2 * i + 1);
+        written[R_RAX] = written[R_RDX] = 2 * i + 1;
+        written[R_XMM0] = written[R_XMM0 + 1] = 2 * i + 1;
+        break;
+    default: break;
     }
+}
+
+static void move_defs(struct target_compiler *c, const struct mins *m, uint32_t i,
+                      uint32_t *written)
+{
+    if (m->a && m->a < FIRST_VREG)
+        fix(c, m->a, written[m->a], 2 * i + 1);
+    if (m->dst < FIRST_VREG)
+        written[m->dst] = 2 * i + 1;
+    else
+        hint_move(c, m);
+}
+
+/* Definitions in order, and the life of real registers. Counts the uses of each register, real and
+ * constant ones too, which spares the question. */
+static void scan_defs(struct target_compiler *c, uint32_t *counts)
+{
+    uint32_t written[REG_COUNT] = {0}, *block_of = c->block_of.data;
+    const struct mins *ins = c->ins.data;
+    for (uint32_t b = 0; b < c->blocks.count; b++) {
+        const struct mblock *block = &c->blocks.data[b];
+        for (uint32_t k = 0; k < block->own_count; k++)
+            define(c, c->targets.data[block->own + k], 2 * block->first);
+        for (uint32_t k = 0; k < block->phi_count; k++)
+            counts[c->args.data[block->phis + k].value]++;
+        for (uint32_t i = block->first, end = block->end; i < end; i++) {
+            const struct mins *m = &ins[i];
+            block_of[i] = b;
+            counts[m->dst] += mop_info[m->op].dst == DEF_MODIFY ? 2 : 1;
+            counts[m->a]++;
+            counts[m->b]++;
+            counts[m->base]++;
+            counts[m->index]++;
+            if (special[m->op])
+                special_defs(c, m, i, written, counts);
+            if (m->dst >= FIRST_VREG)
+                define(c, m->dst, 2 * i + 1);
+            if (m->op == M_MOV)
+                move_defs(c, m, i, written);
+        }
+    }
+}
+
+/* Gives each register's uses their place, one behind the other: v->uses is its end. */
+static bool place_uses(struct target_compiler *c, const uint32_t *counts)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < c->vregs.count; i++) {
+        struct vreg *v = &c->vregs.data[i];
+        if (v->constant)
+            continue;
+        total += counts[FIRST_VREG + i];
+        v->uses = (uint32_t)total;
+    }
+    c->uses.count = (uint32_t)total;
+    return total <= UINT32_MAX && vec_reserve(c, c->uses, total);
+}
+
+/* Where uses are looked for. */
+struct here {
+    struct vreg *vregs;
+    struct use *uses;
+    uint16_t depth; /* of loops around the block */
+};
+
+/* Found from the last to the first, so each takes its place before those found so far. */
+static inline void use_add(const struct here *here, mreg r, uint32_t pos, unsigned kind,
+                           unsigned hint)
+{
+    if (r < FIRST_VREG)
+        return;
+    struct vreg *v = &here->vregs[r - FIRST_VREG];
+    if (v->constant)
+        return;
+    here->uses[--v->uses] = (struct use){pos, (uint8_t)kind, (uint8_t)hint, here->depth};
+}
+
+/* … of a value that would like to be in the real register HINT, 0: none. */
+static void use_hinted(const struct here *here, mreg r, uint32_t pos, unsigned hint)
+{
+    if (hint && r >= FIRST_VREG)
+        here->vregs[r - FIRST_VREG].hinted = true;
+    use_add(here, r, pos, USE_ANY, hint);
+}
+
+/* R, written early or a temporary, lives until the results of the instruction at POS are there. */
+static void lives_through(const struct here *here, mreg r, uint32_t pos)
+{
+    if (r >= FIRST_VREG)
+        here->vregs[r - FIRST_VREG].end = pos + 2;
+}
+
+static void special_uses(struct target_compiler *c, const struct mins *m, uint32_t pos,
+                         const struct here *here)
+{
+    const struct mop_info *info = &mop_info[m->op];
+    if (info->dst == DEF_EARLY)
+        lives_through(here, m->dst, pos);
+    use_add(here, m->dst, info->dst == DEF_EARLY ? pos : pos + 1, USE_REG, 0);
     if (has_args(m)) {
         for (uint32_t k = 0; k < m->count; k++) {
             const struct marg *arg = &c->args.data[m->list + k];
-            use_add(c, arg->value, pos, USE_ANY, arg->where < REG_COUNT ? arg->where : 0, block);
+            use_hinted(here, arg->value, pos, arg->where < REG_COUNT ? arg->where : 0);
         }
     }
     if (info->a == USE_TEMP)
-        use_add(c, m->a, pos + 1, USE_NONE, 0, block);
+        lives_through(here, m->a, pos);
     if (info->b == USE_TEMP)
-        use_add(c, m->b, pos + 1, USE_NONE, 0, block);
-    if (m->a) {
-        unsigned hint = m->op == M_MOV && m->dst < FIRST_VREG ? m->dst : 0;
-        use_add(c, m->a, pos, info->a == USE_TEMP ? USE_REG : info->a, hint, block);
+        lives_through(here, m->b, pos);
+}
+
+static unsigned operand_kind(unsigned kind)
+{
+    return kind == USE_TEMP ? USE_REG : kind;
+}
+
+/* Backwards: what is written comes first. */
+static inline void uses_of(struct target_compiler *c, const struct mins *m, uint32_t pos,
+                           const struct here *here)
+{
+    const struct mop_info *info = &mop_info[m->op];
+    if (m->op == M_MOV) {
+        use_add(here, m->dst, pos + 1, USE_ANY, 0);
+        use_hinted(here, m->a, pos, m->dst < FIRST_VREG ? m->dst : 0);
+        return;
     }
+    if (special[m->op])
+        special_uses(c, m, pos, here);
+    else
+        use_add(here, m->dst, pos + 1, USE_REG, 0);
+    use_add(here, m->a, pos, operand_kind(info->a), 0);
     if (m->b) {
         /* One memory operand per instruction, and before AVX one of 16 bytes must be aligned, which
          * the stack need not be. */
-        bool no_memory = m->base || m->index || (m->size == 16 && !c->cpu.avx);
-        unsigned kind = info->b == USE_TEMP || no_memory ? USE_REG : info->b;
-        use_add(c, m->b, pos, kind, 0, block);
+        bool no_memory = (m->base | m->index) || (m->size == 16 && !c->cpu.avx);
+        use_add(here, m->b, pos, no_memory ? USE_REG : operand_kind(info->b), 0);
     }
-    if (m->base)
-        use_add(c, m->base, pos, USE_REG, 0, block);
-    if (m->index)
-        use_add(c, m->index, pos, USE_REG, 0, block);
+    if (m->base | m->index) {
+        use_add(here, m->base, pos, USE_REG, 0);
+        use_add(here, m->index, pos, USE_REG, 0);
+    }
     if (info->dst == DEF_MODIFY)
-        use_add(c, m->dst, pos, USE_REG, 0, block);
+        use_add(here, m->dst, pos, USE_REG, 0);
+}
+
+static void phi_operands(struct target_compiler *c, const struct mblock *block,
+                         const struct here *here)
+{
+    for (uint32_t k = 0; k < block->phi_count; k++) {
+        const struct marg *arg = &c->args.data[block->phis + k];
+        if (vreg_at(c, arg->value)->constant)
+            continue;
+        use_add(here, arg->value, 2 * block->end - 1, USE_AT_END, 0);
+        mreg a = phi_leader(c, arg->value), p = phi_leader(c, arg->where);
+        if (a != p) {
+            vreg_at(c, a)->phi_group = p;
+            vreg_at(c, p)->leads = true;
+        }
+    }
 }
 
 static void scan_uses(struct target_compiler *c)
 {
+    struct here here = {c->vregs.data, c->uses.data, 0};
+    const struct mins *ins = c->ins.data;
     for (uint32_t b = c->blocks.count; b-- > 0;) {
         const struct mblock *block = &c->blocks.data[b];
-        for (uint32_t k = 0; k < block->phi_count; k++) {
-            const struct marg *arg = &c->args.data[block->phis + k];
-            if (vreg_at(c, arg->value)->constant)
-                continue;
-            use_add(c, arg->value, 2 * block->end, USE_NONE, 0, block);
-            mreg a = phi_leader(c, arg->value), p = phi_leader(c, arg->where);
-            if (a != p) {
-                vreg_at(c, a)->phi_group = p;
-                vreg_at(c, p)->leads = true;
-            }
-        }
-        for (uint32_t i = block->end; i-- > block->first;)
-            uses_of(c, i, block);
+        here.depth = block->depth;
+        if (block->phi_count)
+            phi_operands(c, block, &here);
+        for (uint32_t i = block->end, first = block->first; i-- > first;)
+            uses_of(c, &ins[i], 2 * i, &here);
     }
 }
 
 bool live_build(struct target_compiler *c)
 {
-    c->use_nodes.count = c->clobbers.count = c->defs.count = 0;
+    uint32_t blocks = c->blocks.count;
+    uint64_t registers = FIRST_VREG + (uint64_t)c->vregs.count;
+    c->clobbers.count = c->defs.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->fixed[r].count = 0;
-    uint32_t blocks = c->blocks.count;
     if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
-        !vec_reserve(c, c->starts, (uint64_t)blocks + 1))
+        !vec_reserve(c, c->starts, (uint64_t)blocks + 1) ||
+        !vec_reserve(c, c->defs, c->vregs.count) || !vec_reserve(c, c->use_counts, registers))
         return false;
+    memset(c->use_counts.data, 0, registers * sizeof *c->use_counts.data);
     for (uint32_t b = 0; b < blocks; b++)
         c->starts.data[b] = 2 * c->blocks.data[b].first;
     c->starts.data[blocks] = 2 * c->ins.count;
-    struct use_node no_use = {0};
-    vec_push(c, c->use_nodes, no_use);
     for (uint32_t i = 0; i < c->vregs.count; i++) {
         struct vreg *v = &c->vregs.data[i];
-        if (!v->constant)
-            v->start = UINT32_MAX;
+        if (v->constant)
+            continue;
+        v->start = UINT32_MAX;
+        v->end = 0;
         if (v->incoming)
             define(c, FIRST_VREG + i, 0);
     }
-    scan_defs(c);
+    scan_defs(c, c->use_counts.data);
+    if (c->failed || !place_uses(c, c->use_counts.data))
+        return false;
     scan_uses(c);
-    return !c->failed && live_ranges(c);
+    return live_ranges(c);
 }

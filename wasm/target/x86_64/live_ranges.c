@@ -13,34 +13,23 @@ struct batch {
     uint32_t count;
     mreg regs[BATCH];
     uint32_t from[BATCH];
-    uint32_t use[BATCH];  /* the first that is not behind, in use_nodes */
+    uint32_t use[BATCH];  /* the first that is not behind, in c->uses */
     uint32_t last[BATCH]; /* range node, 0: none yet */
 };
 
-/* A set of blocks, and the words of it that may not be 0. */
-struct block_set {
-    uint64_t *words;
+/* Sets of blocks, and which words may not be 0. */
+struct block_sets {
+    struct block_word *words;
     uint32_t low, high;
 };
 
-static inline void set_add(struct block_set *set, uint32_t b)
+static inline void add_block(struct block_sets *sets, uint32_t b, bool pending)
 {
     uint32_t word = b / 64;
-    set->words[word] |= 1ull << b % 64;
-    set->low = word < set->low ? word : set->low;
-    set->high = word > set->high ? word : set->high;
-}
-
-/* A phi's operand, which the edge's move reads where its block ends, wherever it is then. */
-static inline bool at_end(const struct use *use)
-{
-    return use->kind == USE_NONE && !(use->pos & 1);
-}
-
-/* Before which position it counts. */
-static inline uint32_t use_before(const struct use *use)
-{
-    return at_end(use) ? use->pos : use->pos + 1;
+    sets->words[word].touched |= 1ull << b % 64;
+    sets->words[word].pending |= (uint64_t)pending << b % 64;
+    sets->low = word < sets->low ? word : sets->low;
+    sets->high = word > sets->high ? word : sets->high;
 }
 
 static uint32_t def_block(const struct target_compiler *c, const struct vreg *v)
@@ -48,49 +37,52 @@ static uint32_t def_block(const struct target_compiler *c, const struct vreg *v)
     return v->start / 2 < c->ins.count ? c->block_of.data[v->start / 2] : 0;
 }
 
+static uint32_t uses_end(struct target_compiler *c, mreg r)
+{
+    return vreg_at(c, r)->uses + c->use_counts.data[r];
+}
+
 /* Enters register I of a batch where it is used. */
-static void enter_uses(struct target_compiler *c, const struct vreg *v, uint32_t i,
-                       struct block_set *pending, struct block_set *touched)
+static void enter_uses(struct target_compiler *c, mreg r, uint32_t i, struct block_sets *sets)
 {
     struct live_block *blocks = c->live.data;
     uint64_t bit = 1ull << i;
-    uint32_t from = def_block(c, v);
+    uint32_t from = def_block(c, vreg_at(c, r));
     blocks[from].defs |= bit;
-    set_add(touched, from);
-    for (uint32_t n = v->uses; n; n = c->use_nodes.data[n].next) {
-        const struct use *use = &c->use_nodes.data[n].use;
-        uint32_t b = c->block_of.data[(use_before(use) - 1) / 2];
-        if (at_end(use))
+    add_block(sets, from, false);
+    for (uint32_t u = vreg_at(c, r)->uses, end = uses_end(c, r); u < end; u++) {
+        const struct use *use = &c->uses.data[u];
+        uint32_t b = c->block_of.data[use->pos / 2];
+        if (use->kind == USE_AT_END)
             blocks[b].out |= bit;
         if (b == from || blocks[b].in & bit)
             continue;
         blocks[b].in |= bit;
         blocks[b].pending |= bit;
-        set_add(pending, b);
-        set_add(touched, b);
+        add_block(sets, b, true);
     }
 }
 
 /* From where they are used back to where they are defined: what lives at a block's start lives at
  * the end of all before it. */
-static void go_back(struct target_compiler *c, struct block_set *pending, struct block_set *touched)
+static void go_back(struct target_compiler *c, struct block_sets *sets)
 {
     struct live_block *blocks = c->live.data;
+    struct block_word *words = sets->words;
     const uint32_t *preds = c->preds.data, *pred_first = c->pred_first.data;
-    for (;;) {
-        uint32_t word = pending->high; /* a loop's way back may have led behind the last one */
-        if (!pending->words[word]) {
-            if (word <= pending->low)
+    for (uint32_t word = sets->high;;) {
+        if (!words[word].pending) {
+            if (word <= sets->low)
                 return;
-            pending->high--;
+            word--;
             continue;
         }
-        unsigned k = 63 - (unsigned)__builtin_clzll(pending->words[word]);
+        unsigned k = 63 - (unsigned)__builtin_clzll(words[word].pending);
         uint32_t b = word * 64 + k;
-        pending->words[word] &= ~(1ull << k);
+        words[word].pending ^= 1ull << k;
         uint64_t bits = blocks[b].pending;
         blocks[b].pending = 0;
-        for (uint32_t i = pred_first[b]; i < pred_first[b + 1]; i++) {
+        for (uint32_t i = pred_first[b], end = pred_first[b + 1]; i < end; i++) {
             struct live_block *before = &blocks[preds[i]];
             before->out |= bits;
             uint64_t fresh = bits & ~(before->defs | before->in);
@@ -98,8 +90,9 @@ static void go_back(struct target_compiler *c, struct block_set *pending, struct
                 continue;
             before->in |= fresh;
             before->pending |= fresh;
-            set_add(pending, preds[i]);
-            set_add(touched, preds[i]);
+            add_block(sets, preds[i], true);
+            if (preds[i] / 64 > word) /* a loop's way back */
+                word = preds[i] / 64;
         }
     }
 }
@@ -126,11 +119,12 @@ static void put_range(struct target_compiler *c, struct batch *batch, uint32_t i
 /* Behind the last use of register I before POS. */
 static uint32_t last_use(struct target_compiler *c, struct batch *batch, uint32_t i, uint32_t pos)
 {
-    uint32_t n = batch->use[i], to = 0;
-    for (; n && use_before(&c->use_nodes.data[n].use) <= pos; n = c->use_nodes.data[n].next)
-        to = use_before(&c->use_nodes.data[n].use);
-    batch->use[i] = n;
-    return to;
+    const struct use *uses = c->uses.data;
+    uint32_t u = batch->use[i], end = uses_end(c, batch->regs[i]);
+    while (u < end && uses[u].pos < pos)
+        u++;
+    batch->use[i] = u;
+    return uses[u - 1].pos + 1;
 }
 
 #define EACH_BIT(i, bits)                                                                          \
@@ -138,14 +132,16 @@ static uint32_t last_use(struct target_compiler *c, struct batch *batch, uint32_
          left &= left - 1)
 
 /* The ranges of a batch, from those blocks in which one of it lives; leaves all as it was. */
-static void put_ranges(struct target_compiler *c, struct batch *batch, struct block_set *touched)
+static void put_ranges(struct target_compiler *c, struct batch *batch, struct block_sets *sets)
 {
     const uint32_t *starts = c->starts.data;
     uint64_t open = 0;
     uint32_t behind = 0; /* the last block of them */
-    for (uint32_t word = touched->low; word <= touched->high && word != UINT32_MAX; word++) {
-        for (; touched->words[word]; touched->words[word] &= touched->words[word] - 1) {
-            uint32_t b = word * 64 + (uint32_t)__builtin_ctzll(touched->words[word]);
+    for (uint32_t word = sets->low; word <= sets->high; word++) {
+        uint64_t touched = sets->words[word].touched;
+        sets->words[word].touched = 0;
+        for (; touched; touched &= touched - 1) {
+            uint32_t b = word * 64 + (uint32_t)__builtin_ctzll(touched);
             struct live_block live = c->live.data[b];
             c->live.data[b] = (struct live_block){0};
             uint64_t goes_on = b == behind ? open & live.in : 0;
@@ -170,82 +166,97 @@ static void put_ranges(struct target_compiler *c, struct batch *batch, struct bl
     }
 }
 
-/* Finds where registers live that do in several blocks. */
-static void find_ranges(struct target_compiler *c, struct batch *batch, uint64_t *sets,
-                        uint32_t words)
+/* Finds where the registers of a batch live. */
+static void find_ranges(struct target_compiler *c, struct batch *batch, struct block_word *words)
 {
-    struct block_set pending = {sets, UINT32_MAX, 0}, touched = {sets + words, UINT32_MAX, 0};
+    struct block_sets sets = {words, UINT32_MAX, 0};
     c->range_nodes.count = 1; /* 0 is none */
+    if (!batch->count)
+        return;
     for (uint32_t i = 0; i < batch->count; i++) {
-        const struct vreg *v = vreg_at(c, batch->regs[i]);
-        batch->use[i] = v->uses;
+        batch->use[i] = vreg_at(c, batch->regs[i])->uses;
         batch->last[i] = 0;
-        enter_uses(c, v, i, &pending, &touched);
+        enter_uses(c, batch->regs[i], i, &sets);
     }
-    if (pending.low <= pending.high)
-        go_back(c, &pending, &touched);
-    if (touched.low <= touched.high)
-        put_ranges(c, batch, &touched);
+    go_back(c, &sets);
+    put_ranges(c, batch, &sets);
 }
 
-/* The interval of R with its uses; its ranges beyond the block of its definition are those in the
- * ring that ends with LAST, 0: none. */
+/* The interval of R, with its ranges: those in the ring that ends with LAST, or 0: the one from its
+ * definition to its last use. There is room for them. */
 static void put_interval(struct target_compiler *c, mreg r, uint32_t last)
 {
     struct vreg *v = vreg_at(c, r);
-    struct range own = {v->start, v->start + 1}; /* in the block of the definition */
-    uint32_t own_end = c->starts.data[def_block(c, v) + 1];
-    struct interval it = {
-        .vreg = r, .start = v->start, .range = c->ranges.count, .use = c->uses.count};
-    for (uint32_t n = v->uses; n; n = c->use_nodes.data[n].next) {
-        struct use use = c->use_nodes.data[n].use;
-        uint32_t before = use_before(&use);
-        if (before > own.to && before <= own_end)
-            own.to = before;
-        if (at_end(&use)) {
-            use.kind = USE_ANY;
-            use.pos--;
-        }
-        if (use.kind != USE_NONE)
-            c->uses.data[c->uses.count++] = use; /* there is room for all nodes */
+    uint32_t use = v->uses, use_end = use + c->use_counts.data[r], range = c->ranges.count;
+    struct range *ranges = c->ranges.data;
+    if (last) {
+        uint32_t n = last;
+        do {
+            n = c->range_nodes.data[n].next;
+            ranges[c->ranges.count++] = c->range_nodes.data[n].range;
+        } while (n != last);
+        v->end = ranges[c->ranges.count - 1].to;
+    } else {
+        uint32_t to = use < use_end ? c->uses.data[use_end - 1].pos + 1 : v->start + 1;
+        if (v->end < to) /* else it lives through its instruction */
+            v->end = to;
+        ranges[c->ranges.count++] = (struct range){v->start, v->end};
     }
-    uint32_t first = last ? c->range_nodes.data[last].next : 0;
-    if (!first || c->range_nodes.data[first].range.from != own.from)
-        vec_push(c, c->ranges, own);
-    for (uint32_t n = first; n; n = n == last ? 0 : c->range_nodes.data[n].next)
-        vec_push(c, c->ranges, c->range_nodes.data[n].range);
-    if (c->failed)
-        return;
-    it.end = v->end = c->ranges.data[c->ranges.count - 1].to;
-    it.range_end = c->ranges.count;
-    it.use_end = c->uses.count;
-    if (vec_push(c, c->intervals, it))
-        v->interval = c->intervals.count - 1;
+    v->current = 0;
+    v->interval = c->intervals.count;
+    c->intervals.data[c->intervals.count++] = (struct interval){
+        .vreg = r,
+        .start = v->start,
+        .end = v->end,
+        .range = range,
+        .range_end = c->ranges.count,
+        .use = use,
+        .use_end = use_end,
+    };
+}
+
+/* The next registers, from FIRST in the order of definitions, that are used behind the block of
+ * that; answers up to where. */
+static uint32_t find_batch(struct target_compiler *c, struct batch *batch, uint32_t first)
+{
+    const uint32_t *defs = c->defs.data;
+    const struct use *uses = c->uses.data;
+    uint32_t end = first, count = 0;
+    for (; end < c->defs.count && count < BATCH; end++) {
+        const struct vreg *v = vreg_at(c, defs[end]);
+        uint32_t used = c->use_counts.data[defs[end]];
+        batch->regs[count] = defs[end];
+        count += used && uses[v->uses + used - 1].pos >= c->starts.data[def_block(c, v) + 1];
+    }
+    batch->count = count;
+    return end;
 }
 
 bool live_ranges(struct target_compiler *c)
 {
     uint32_t blocks = c->blocks.count, words = blocks / 64 + 1;
-    struct interval no_interval = {0}; /* entry 0 means none */
-    struct range_node no_node = {0};
-    c->uses.count = c->ranges.count = c->intervals.count = c->range_nodes.count = 0;
-    if (!vec_push(c, c->intervals, no_interval) || !vec_push(c, c->range_nodes, no_node) ||
-        !vec_reserve(c, c->uses, c->use_nodes.count) || !vec_reserve(c, c->live, blocks) ||
-        !vec_reserve(c, c->sets, 2 * (uint64_t)words))
+    c->ranges.count = c->range_nodes.count = 0;
+    if (!vec_reserve(c, c->intervals, (uint64_t)c->defs.count + 1) ||
+        !vec_reserve(c, c->range_nodes, 1) || !vec_reserve(c, c->live, blocks) ||
+        !vec_reserve(c, c->sets, words))
         return false;
+    c->intervals.data[0] = (struct interval){0}; /* means none */
+    c->intervals.count = 1;
     memset(c->live.data, 0, blocks * sizeof *c->live.data);
-    memset(c->sets.data, 0, 2 * words * sizeof *c->sets.data);
+    memset(c->sets.data, 0, words * sizeof *c->sets.data);
     struct batch batch;
-    for (uint32_t first = 0, end; first < c->defs.count && !c->failed; first = end) {
-        batch.count = 0;
-        for (end = first; end < c->defs.count && batch.count < BATCH; end++)
-            if (vreg_at(c, c->defs.data[end])->leaves)
-                batch.regs[batch.count++] = c->defs.data[end];
-        find_ranges(c, &batch, c->sets.data, words);
-        for (uint32_t k = first, i = 0; k < end && !c->failed; k++) {
+    for (uint32_t first = 0, end; first < c->defs.count; first = end) {
+        end = find_batch(c, &batch, first);
+        find_ranges(c, &batch, c->sets.data);
+        if (c->failed ||
+            !vec_reserve(c, c->ranges,
+                         (uint64_t)c->ranges.count + (end - first) + c->range_nodes.count))
+            return false;
+        for (uint32_t k = first, i = 0; k < end; k++) {
             mreg r = c->defs.data[k];
-            put_interval(c, r, vreg_at(c, r)->leaves ? batch.last[i++] : 0);
+            bool leaves = i < batch.count && batch.regs[i] == r;
+            put_interval(c, r, leaves ? batch.last[i++] : 0);
         }
     }
-    return !c->failed;
+    return true;
 }

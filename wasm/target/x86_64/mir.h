@@ -53,8 +53,9 @@ static inline bool is_xmm(mreg r)
 }
 
 /* How an operand is used. ANY: register, spill slot or constant, all the same (call arguments,
- * moves); MEM: a register is better but a spill slot can be addressed; REG: a register. */
-enum use_kind { USE_NONE, USE_ANY, USE_MEM, USE_REG };
+ * moves); MEM: a register is better but a spill slot can be addressed; REG: a register. AT_END: as
+ * ANY, a phi's operand, which the edge's move reads where the block ends. */
+enum use_kind { USE_AT_END, USE_ANY, USE_MEM, USE_REG };
 /* What happens to dst. DEF; MODIFY: read and written; EARLY: written before operands are read. */
 enum def_kind { DEF_NONE, DEF_LATE, DEF_MODIFY, DEF_EARLY };
 
@@ -204,7 +205,7 @@ struct vreg {
     bool incoming : 1;   /* lives in an incoming stack slot from the start: at SLOT */
     bool in_memory : 1;  /* some of the time */
     bool store_each : 1; /* stored where it goes to memory, not at its definition */
-    bool leaves : 1;     /* used in other blocks than that of its definition */
+    bool hinted : 1;     /* some use would like a certain register */
     uint8_t size;        /* bytes to move and to spill: 4, 8, 16 */
     uint8_t last_reg;    /* that its latest part in a register had */
     uint8_t group_reg;   /* of a phi group leader: register its members should share */
@@ -212,7 +213,7 @@ struct vreg {
     mreg hint, hint2;    /* registers, real or virtual, it would like to share */
     uint32_t interval;   /* first one, 0: never live */
     union {
-        uint32_t uses;    /* first in c->use_nodes, while liveness is found */
+        uint32_t uses;    /* first in c->uses, while liveness is found */
         uint32_t current; /* while walking in order */
     };
     int32_t slot;        /* offset of the spill slot, -1 none */
@@ -237,10 +238,6 @@ struct use {
     uint8_t hint; /* physical register */
     uint16_t depth;
 };
-struct use_node {
-    struct use use;
-    uint32_t next; /* of the same register, 0: none */
-};
 struct range_node {
     struct range range;
     uint32_t next;
@@ -249,6 +246,11 @@ struct range_node {
  * of which those before it have not been told yet. */
 struct live_block {
     uint64_t in, out, defs, pending;
+};
+/* 64 blocks: in which any of those registers lives, and of which those before have not been told.
+ */
+struct block_word {
+    uint64_t touched, pending;
 };
 /* A part of a virtual register's life in one place. */
 struct interval {
@@ -325,11 +327,11 @@ struct target_compiler {
     bool calls, catches;
 
     /* liveness and allocation */
-    VEC(struct use_node) use_nodes; /* as they are found; [0] is none */
-    VEC(struct use) uses;           /* those of each register side by side */
-    VEC(uint32_t) starts;           /* of blocks, and one more: first position */
+    VEC(struct use) uses;     /* those of each register side by side */
+    VEC(uint32_t) use_counts; /* of all registers, by number */
+    VEC(uint32_t) starts;     /* of blocks, and one more: first position */
     VEC(struct live_block) live;
-    VEC(uint64_t) sets;                 /* of blocks, 0 between uses */
+    VEC(struct block_word) sets;        /* of blocks, 0 between uses */
     VEC(struct range_node) range_nodes; /* as they are found; [0] is none */
     VEC(struct range) ranges;
     VEC(struct interval) intervals;
@@ -399,7 +401,12 @@ static inline struct vreg *vreg_at(struct target_compiler *c, mreg r)
 mreg vreg_new(struct target_compiler *c, bool xmm, unsigned size);
 mreg vreg_const(struct target_compiler *c, bool xmm, unsigned size, uint64_t imm);
 
-mreg phi_leader(struct target_compiler *c, mreg r);
+mreg phi_root(struct target_compiler *c, mreg r);
+/* Of the group of phis and their operands that R belongs to, or R. */
+static inline mreg phi_leader(struct target_compiler *c, mreg r)
+{
+    return vreg_at(c, r)->phi_group ? phi_root(c, r) : r;
+}
 uint32_t pool_add(struct target_compiler *c, unsigned size, uint64_t low, uint64_t high);
 bool select_function(struct target_compiler *c);
 bool live_build(struct target_compiler *c);
