@@ -77,8 +77,9 @@ void target_compiler_free(struct target_compiler *c)
     FREE(moves);
     FREE(loop_edges);
     FREE(merged);
-    FREE(at_start);
-    FREE(at_end);
+    FREE(joins);
+    FREE(stays);
+    FREE(parted);
     FREE(block_of);
     FREE(labels);
     FREE(fixups);
@@ -137,6 +138,8 @@ static void after_resolution(struct target_compiler *c)
     vec_drop(c->preds);
     vec_drop(c->pred_first);
     vec_drop(c->defs);
+    vec_drop(c->joins);
+    vec_drop(c->stays);
 }
 
 static void after_emission(struct target_compiler *c)
@@ -150,6 +153,7 @@ static void after_emission(struct target_compiler *c)
     vec_drop(c->moves);
     vec_drop(c->loop_edges);
     vec_drop(c->block_of);
+    vec_drop(c->parted);
     vec_drop(c->labels);
     vec_drop(c->forward);
     vec_drop(c->readers);

@@ -202,6 +202,7 @@ static void put_interval(struct target_compiler *c, mreg r, uint32_t last)
             v->end = to;
         ranges[c->ranges.count++] = (struct range){v->start, v->end};
     }
+    v->range = range;
     v->current = 0;
     v->interval = c->intervals.count;
     c->intervals.data[c->intervals.count++] = (struct interval){

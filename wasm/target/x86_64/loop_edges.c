@@ -14,8 +14,9 @@ static bool is_loop_edge(const struct target_compiler *c, uint32_t b)
 {
     const struct mblock *block = &c->blocks.data[b];
     const uint32_t *first = c->pred_first.data;
-    if (block->cold || block->end - block->first != 1 || c->ins.data[block->first].op != M_JMP ||
-        c->targets.data[block->succs] > b || first[b + 1] - first[b] != 1)
+    if (block->succ_count != 1 || c->targets.data[block->succs] > b || block->cold ||
+        block->end - block->first != 1 || c->ins.data[block->first].op != M_JMP ||
+        first[b + 1] - first[b] != 1)
         return false;
     const struct mblock *from = &c->blocks.data[c->preds.data[first[b]]];
     return from->succ_count == 2 && c->ins.data[from->end - 1].op == M_JCC;

@@ -214,12 +214,15 @@ struct vreg {
     uint32_t interval;   /* first one, 0: never live */
     union {
         uint32_t uses;    /* first in c->uses, while liveness is found */
-        uint32_t current; /* while walking in order */
+        uint32_t current; /* while walking in order: the part; 0: all its life in last_reg */
     };
     int32_t slot;        /* offset of the spill slot, -1 none */
     uint32_t def;        /* position of the last write of the definition */
     uint32_t group_slot; /* of a phi group leader: slot its members should share, plus 1 */
-    float store_cost;
+    union {
+        uint32_t range;   /* first in c->ranges, until moves are found */
+        float store_cost; /* of stores wherever it goes to memory */
+    };
     union {
         struct {
             uint32_t start, end;
@@ -271,6 +274,17 @@ struct gap_move {
     uint32_t phi;  /* destination's vreg, if different */
 };
 enum { GAP_EDGE_IN, GAP_STORE, GAP_SPLIT, GAP_EDGE_OUT };
+
+/* A block's start, and the next block, this one or behind, that control flow reaches otherwise than
+ * from the one before it; of such a one where the first and the last end that lead there. */
+struct join {
+    uint32_t start, next, first_end, last_end;
+};
+/* A piece of a virtual register's life in one place. */
+struct stay {
+    uint32_t from, to;
+    uint8_t reg; /* 0: memory */
+};
 
 /* The way back to a loop's start, in a block of its own (loop_edges.c). */
 struct loop_edge {
@@ -345,9 +359,11 @@ struct target_compiler {
     VEC(uint32_t) loop_of, loop_end; /* of blocks: innermost loop's header; of headers: position */
     VEC(struct gap_move) moves, merged;
     VEC(struct loop_edge) loop_edges;
-    VEC(uint8_t) at_start, at_end; /* of blocks: register of who is looked at; 0 memory */
-    VEC(uint32_t) block_of;        /* of instructions (position / 2): block, for split positions */
-    uint32_t used_regs;            /* bit per register number */
+    VEC(struct join) joins; /* of blocks, and two more */
+    VEC(struct stay) stays; /* of the register that is looked at, by position */
+    VEC(uint32_t) parted;   /* virtual registers that are not all their life in one register */
+    VEC(uint32_t) block_of; /* of instructions (position / 2): block, for split positions */
+    uint32_t used_regs;     /* bit per register number */
     uint32_t spill_bytes;
 
     /* emission */
@@ -416,7 +432,12 @@ bool resolve_run(struct target_compiler *c);
 bool loop_edges(struct target_compiler *c); /* its last part: false, out of memory */
 /* The register of R at POS, 0 memory. Positions must not go down after a reset. */
 void walk_reset(struct target_compiler *c);
-unsigned place_at(struct target_compiler *c, mreg r, uint32_t pos);
+unsigned place_in_parts(struct target_compiler *c, struct vreg *v, uint32_t pos);
+static inline unsigned place_at(struct target_compiler *c, mreg r, uint32_t pos)
+{
+    struct vreg *v = vreg_at(c, r);
+    return v->current ? place_in_parts(c, v, pos) : v->last_reg;
+}
 bool emit_function(struct target_compiler *c, struct code_func *where);
 
 #endif

@@ -13,25 +13,21 @@ static struct interval *at(struct target_compiler *c, uint32_t i)
     return &c->intervals.data[i];
 }
 
-/* The part of R at POS; POS must not go down between resets. */
-static const struct interval *part_at(struct target_compiler *c, struct vreg *v, uint32_t pos)
+unsigned place_in_parts(struct target_compiler *c, struct vreg *v, uint32_t pos)
 {
     uint32_t i = v->current;
     while (at(c, i)->next && at(c, at(c, i)->next)->start <= pos)
         i = at(c, i)->next;
     v->current = i;
-    return at(c, i);
+    return at(c, i)->reg;
 }
 
 void walk_reset(struct target_compiler *c)
 {
-    for (uint32_t i = 0; i < c->vregs.count; i++)
-        c->vregs.data[i].current = c->vregs.data[i].interval;
-}
-
-unsigned place_at(struct target_compiler *c, mreg r, uint32_t pos)
-{
-    return part_at(c, vreg_at(c, r), pos)->reg;
+    for (uint32_t k = 0; k < c->parted.count; k++) {
+        struct vreg *v = vreg_at(c, c->parted.data[k]);
+        v->current = v->interval;
+    }
 }
 
 static uint64_t weight(struct target_compiler *c, uint32_t pos)
@@ -78,7 +74,6 @@ static void on_edge(struct target_compiler *c, mreg r, uint32_t p, uint32_t b, u
 /* From each part of R to the next, but where control flow joins. */
 static void between_parts(struct target_compiler *c, mreg r)
 {
-    const uint32_t *next_join = c->work.data;
     for (uint32_t i = vreg_at(c, r)->interval; at(c, i)->next; i = at(c, i)->next) {
         const struct interval *part = at(c, at(c, i)->next);
         uint32_t pos = part->start;
@@ -90,7 +85,7 @@ static void between_parts(struct target_compiler *c, mreg r)
             continue;
         }
         uint32_t b = c->block_of.data[pos / 2];
-        if (next_join[b] != b && c->pred_first.data[b] != c->pred_first.data[b + 1])
+        if (c->joins.data[b].next != b && c->pred_first.data[b] != c->pred_first.data[b + 1])
             on_edge(c, r, b - 1, b, at(c, i)->reg, part->reg);
     }
 }
@@ -105,60 +100,86 @@ static uint32_t block_from(const struct target_compiler *c, uint32_t pos)
     return b + (c->starts.data[b] < pos);
 }
 
-/* Where R is at the starts and at the ends of the blocks it lives in. */
-static void place_in_blocks(struct target_compiler *c, const struct vreg *v,
-                            const struct range *ranges, uint32_t count)
+/* Where R is, by its ranges, of which the first is number RANGE. */
+static bool find_stays(struct target_compiler *c, const struct vreg *v, uint32_t range)
 {
     const struct interval *part = at(c, v->interval);
-    for (uint32_t k = 0; k < count;) {
+    c->stays.count = 0;
+    for (const struct range *r = &c->ranges.data[range];;) {
         const struct interval *next = part->next ? at(c, part->next) : NULL;
-        uint32_t from = ranges[k].from > part->start ? ranges[k].from : part->start;
-        uint32_t to = next && next->start < ranges[k].to ? next->start : ranges[k].to;
-        if (from < to) {
-            uint32_t first = block_from(c, from), behind = block_from(c, from + 1);
-            memset(c->at_start.data + first, part->reg, block_from(c, to) - first);
-            memset(c->at_end.data + behind - 1, part->reg, block_from(c, to + 1) - behind);
-        }
-        if (next && next->start < ranges[k].to)
+        bool goes_on = next && next->start < r->to;
+        uint32_t from = r->from > part->start ? r->from : part->start;
+        struct stay stay = {from, goes_on ? next->start : r->to, part->reg};
+        if (stay.from < stay.to && !vec_push(c, c->stays, stay))
+            return false;
+        if (goes_on)
             part = next;
-        else
-            k++;
+        else if (r++->to == v->end)
+            return true;
     }
+}
+
+/* Where R is just before POS. */
+static unsigned stay_before(const struct target_compiler *c, uint32_t pos)
+{
+    uint32_t low = 0, high = c->stays.count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (c->stays.data[middle].to < pos)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return c->stays.data[low].reg;
 }
 
 /* Compares where R is at the end of blocks with where the next ones want it, where control flow
- * joins. A block's start in a range, unless R begins there, is where R comes in. */
-static void on_joins(struct target_compiler *c, mreg r, const struct range *ranges, uint32_t count)
+ * joins. A block's start in a range, unless R begins there, is where R comes in. Most joins are
+ * within one stay, with all the blocks that lead there. */
+static void on_joins(struct target_compiler *c, mreg r)
 {
-    const struct vreg *v = vreg_at(c, r);
-    const uint32_t *starts = c->starts.data, *preds = c->preds.data, *first = c->pred_first.data;
-    const uint32_t *next_join = c->work.data;
-    const uint8_t *at_start = c->at_start.data, *at_end = c->at_end.data;
-    uint32_t blocks = c->blocks.count;
-    for (uint32_t k = 0; k < count; k++) {
-        uint32_t b = block_from(c, ranges[k].from), to = ranges[k].to;
-        if (b < blocks && starts[b] == v->start)
-            b++;
-        for (b = next_join[b]; b < blocks && starts[b] < to; b = next_join[b + 1])
-            for (uint32_t i = first[b]; i < first[b + 1]; i++)
-                if (at_end[preds[i]] != at_start[b])
-                    on_edge(c, r, preds[i], b, at_end[preds[i]], at_start[b]);
+    const struct join *joins = c->joins.data;
+    const uint32_t *preds = c->preds.data, *first = c->pred_first.data;
+    uint32_t start = vreg_at(c, r)->start;
+    for (uint32_t k = 0; k < c->stays.count; k++) {
+        struct stay stay = c->stays.data[k];
+        uint32_t b = block_from(c, stay.from);
+        b += joins[b].start == start;
+        for (b = joins[b].next; joins[b].start < stay.to; b = joins[b + 1].next) {
+            if (joins[b].first_end > stay.from && joins[b].last_end <= stay.to)
+                continue;
+            for (uint32_t i = first[b]; i < first[b + 1]; i++) {
+                unsigned from = stay_before(c, c->starts.data[preds[i] + 1]);
+                if (from != stay.reg)
+                    on_edge(c, r, preds[i], b, from, stay.reg);
+            }
+        }
     }
 }
 
-/* For each block, the first from there on that control flow reaches otherwise than from the one
- * before it. */
+/* Where control flow reaches a block otherwise than from the one before it. */
 static bool find_joins(struct target_compiler *c)
 {
-    const uint32_t *preds = c->preds.data, *first = c->pred_first.data;
+    const uint32_t *preds = c->preds.data, *first = c->pred_first.data, *starts = c->starts.data;
     uint32_t blocks = c->blocks.count;
-    if (!vec_reserve(c, c->work, (uint64_t)blocks + 2))
+    if (!vec_reserve(c, c->joins, (uint64_t)blocks + 2))
         return false;
-    c->work.data[blocks] = c->work.data[blocks + 1] = blocks;
+    struct join *joins = c->joins.data;
+    joins[blocks] = joins[blocks + 1] = (struct join){.start = UINT32_MAX, .next = blocks};
     for (uint32_t b = blocks; b-- > 0;) {
-        uint32_t count = first[b + 1] - first[b];
-        bool joins = count > 1 || (count == 1 && preds[first[b]] + 1 != b);
-        c->work.data[b] = joins ? b : c->work.data[b + 1];
+        joins[b].start = starts[b];
+        joins[b].next = joins[b + 1].next;
+        uint32_t i = first[b], end = first[b + 1];
+        if (end - i < 2 && (end == i || preds[i] + 1 == b))
+            continue;
+        joins[b].next = b;
+        uint32_t low = preds[i], high = low;
+        for (i++; i < end; i++) {
+            low = preds[i] < low ? preds[i] : low;
+            high = preds[i] > high ? preds[i] : high;
+        }
+        joins[b].first_end = starts[low + 1];
+        joins[b].last_end = starts[high + 1];
     }
     return true;
 }
@@ -196,8 +217,8 @@ static void assign_slots(struct target_compiler *c)
     c->work.count = 0;  /* of each 8-byte slot: the end of its tenant's life */
     c->reach.count = 0; /* … and whether it is kept for a group of phis */
     uint32_t cursor = 0;
-    for (uint32_t k = 0; k < c->defs.count; k++) {
-        mreg r = c->defs.data[k];
+    for (uint32_t k = 0; k < c->parted.count; k++) {
+        mreg r = c->parted.data[k];
         struct vreg *v = vreg_at(c, r);
         if (v->incoming || !v->in_memory)
             continue;
@@ -231,42 +252,11 @@ static void assign_slots(struct target_compiler *c)
     c->spill_bytes = c->work.count * 8;
 }
 
-/* By key; merges runs of doubling length, from one array into the other. */
-static bool sort_moves(struct target_compiler *c)
-{
-    uint32_t n = c->moves.count;
-    if (!vec_reserve(c, c->merged, n))
-        return false;
-    for (uint32_t run = 1; run < n; run *= 2) {
-        const struct gap_move *a = c->moves.data;
-        struct gap_move *out = c->merged.data;
-        for (uint32_t low = 0; low < n; low += 2 * run) {
-            uint32_t middle = n - low < run ? n : low + run;
-            uint32_t high = n - low < 2 * run ? n : low + 2 * run;
-            if (middle == high || a[middle - 1].key <= a[middle].key) {
-                memcpy(out + low, a + low, (high - low) * sizeof *out);
-                continue;
-            }
-            uint32_t i = low, k = middle;
-            for (uint32_t to = low; to < high; to++)
-                out[to] = k == high || (i < middle && a[i].key <= a[k].key) ? a[i++] : a[k++];
-        }
-        struct gap_move *swap = c->moves.data;
-        uint32_t capacity = c->moves.capacity;
-        c->moves.data = c->merged.data;
-        c->moves.capacity = c->merged.capacity;
-        c->merged.data = swap;
-        c->merged.capacity = capacity;
-    }
-    return true;
-}
-
-/* Once after the definition, or each time, whichever is cheaper; what is not due goes. */
+/* Once after the definition, or each time, whichever is cheaper. */
 static void choose_stores(struct target_compiler *c)
 {
-    uint32_t before = c->moves.count, kept = 0;
-    for (uint32_t k = 0; k < c->defs.count; k++) {
-        mreg r = c->defs.data[k];
+    for (uint32_t k = 0; k < c->parted.count; k++) {
+        mreg r = c->parted.data[k];
         struct vreg *v = vreg_at(c, r);
         if (!v->in_memory || v->incoming)
             continue;
@@ -281,39 +271,102 @@ static void choose_stores(struct target_compiler *c)
         uint32_t pos = starts_block(c, v->def) ? v->def : (v->def / 2 + 1) * 2;
         add_move(c, pos, GAP_STORE, r, reg, 0, 0);
     }
-    for (uint32_t k = 0; k < c->moves.count; k++) {
-        struct gap_move move = c->moves.data[k];
-        if (k < before && !move.to && !move.phi && !vreg_at(c, move.vreg)->store_each)
-            continue;
-        c->moves.data[kept++] = move;
+}
+
+static void take_merged(struct target_compiler *c, uint32_t count)
+{
+    struct gap_move *swap = c->moves.data;
+    uint32_t capacity = c->moves.capacity;
+    c->moves.data = c->merged.data;
+    c->moves.capacity = c->merged.capacity;
+    c->moves.count = count;
+    c->merged.data = swap;
+    c->merged.capacity = capacity;
+}
+
+/* Stores of what is stored at its definition are not due elsewhere. */
+static bool is_due(struct target_compiler *c, const struct gap_move *move)
+{
+    return move->to || move->phi || (move->key & 3) == GAP_STORE ||
+           vreg_at(c, move->vreg)->store_each;
+}
+
+/* Drops what is not due and brings the phases into order. */
+static bool by_phase(struct target_compiler *c)
+{
+    uint32_t n = c->moves.count, place[4] = {0}, to = 0;
+    if (!vec_reserve(c, c->merged, n))
+        return false;
+    for (uint32_t k = 0; k < n; k++)
+        if (is_due(c, &c->moves.data[k]))
+            place[c->moves.data[k].key & 3]++;
+    for (unsigned phase = 0; phase < 4; phase++) {
+        to += place[phase];
+        place[phase] = to - place[phase];
     }
-    c->moves.count = kept;
+    for (uint32_t k = 0; k < n; k++)
+        if (is_due(c, &c->moves.data[k]))
+            c->merged.data[place[c->moves.data[k].key & 3]++] = c->moves.data[k];
+    take_merged(c, to);
+    return true;
+}
+
+/* Brings them into the order of the instructions before which they are due; those of one stay in
+ * order. */
+static bool by_instruction(struct target_compiler *c)
+{
+    uint32_t n = c->moves.count, places = c->ins.count + 1, to = 0;
+    if (!vec_reserve(c, c->merged, n) || !vec_reserve(c, c->work, places))
+        return false;
+    uint32_t *place = c->work.data;
+    const struct gap_move *moves = c->moves.data;
+    memset(place, 0, places * sizeof *place);
+    for (uint32_t k = 0; k < n; k++)
+        place[moves[k].key >> 3]++;
+    for (uint32_t i = 0; i < places; i++) {
+        uint32_t count = place[i];
+        place[i] = to;
+        to += count;
+    }
+    for (uint32_t k = 0; k < n; k++)
+        c->merged.data[place[moves[k].key >> 3]++] = moves[k];
+    take_merged(c, n);
+    return true;
+}
+
+/* Connects the parts of R, whose ranges begin with number RANGE. */
+static void connect(struct target_compiler *c, mreg r, uint32_t range)
+{
+    struct vreg *v = vreg_at(c, r);
+    for (uint32_t i = v->interval; i; i = at(c, i)->next)
+        v->in_memory |= !at(c, i)->reg;
+    if (!at(c, v->interval)->next)
+        return;
+    between_parts(c, r);
+    if (find_stays(c, v, range))
+        on_joins(c, r);
 }
 
 bool resolve_run(struct target_compiler *c)
 {
-    uint32_t blocks = c->blocks.count, range = 0;
-    c->moves.count = 0;
-    if (!vec_reserve(c, c->at_start, blocks) || !vec_reserve(c, c->at_end, blocks) ||
-        !find_joins(c))
+    c->moves.count = c->parted.count = 0;
+    if (!find_joins(c))
         return false;
-    for (uint32_t k = 0; k < c->defs.count && !c->failed; k++) {
-        mreg r = c->defs.data[k];
-        struct vreg *v = vreg_at(c, r);
-        uint32_t first = range; /* ranges stand in the order of the registers */
-        while (c->ranges.data[range].to != v->end)
-            range++;
-        range++;
-        for (uint32_t i = v->interval; i; i = at(c, i)->next)
-            v->in_memory |= !at(c, i)->reg;
-        if (at(c, v->interval)->next) {
-            between_parts(c, r);
-            place_in_blocks(c, v, &c->ranges.data[first], range - first);
-            on_joins(c, r, &c->ranges.data[first], range - first);
-        }
+    /* First parts, in the order of definitions. */
+    for (uint32_t i = 1; i <= c->defs.count && !c->failed; i++) {
+        const struct interval *it = at(c, i);
+        if (it->reg && !it->next)
+            continue;
+        struct vreg *v = vreg_at(c, it->vreg);
+        uint32_t range = v->range;
+        v->store_cost = 0;
+        if (vec_push(c, c->parted, it->vreg))
+            connect(c, it->vreg, range);
     }
     phi_moves(c);
     choose_stores(c);
     assign_slots(c);
-    return !c->failed && loop_edges(c) && sort_moves(c);
+    if (c->failed)
+        return false;
+    return !c->moves.count || (by_phase(c) && loop_edges(c) && by_instruction(c));
 }
