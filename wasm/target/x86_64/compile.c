@@ -63,6 +63,8 @@ void target_compiler_free(struct target_compiler *c)
     FREE(intervals);
     FREE(clobbers);
     FREE(heap);
+    FREE(due);
+    FREE(edge_costs);
     FREE(work);
     FREE(defs);
     FREE(starts);
@@ -124,6 +126,8 @@ static void after_allocation(struct target_compiler *c)
     vec_drop(c->uses);
     vec_drop(c->clobbers);
     vec_drop(c->heap);
+    vec_drop(c->due);
+    vec_drop(c->edge_costs);
     vec_drop(c->loop_of);
     vec_drop(c->loop_end);
 }

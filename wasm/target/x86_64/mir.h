@@ -353,6 +353,8 @@ struct target_compiler {
     VEC(uint32_t) holes[REG_COUNT]; /* while allocating: intervals in a hole of their life */
     VEC(uint32_t) clobbers;         /* positions of calls */
     VEC(uint32_t) heap;             /* split parts to be allocated, by start */
+    VEC(uint32_t) due;              /* of instructions: registers, by bit, something happens to */
+    VEC(uint32_t) edge_costs;       /* of blocks: how hot it is between the one before and it */
     VEC(uint32_t) work;
     VEC(uint32_t) defs;              /* virtual registers by start */
     VEC(uint32_t) reach;             /* of spill slots: kept for a group of phis */

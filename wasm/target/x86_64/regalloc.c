@@ -24,9 +24,11 @@ struct scan {
     uint32_t active[REG_COUNT];       /* interval living in the register now, 0 none */
     uint64_t idle;                    /* registers in which none does, by bit */
     uint32_t event[REG_COUNT];        /* until then who lives there, or waits in a hole, stays so */
-    uint32_t soonest[2];              /* event of any register, by class */
+    uint32_t swept;                   /* instructions before which events were looked for */
+    uint32_t due;                     /* registers that may have had one: like c->due */
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
-    uint32_t clobber_cursor;
+    uint32_t fixed_from[REG_COUNT];   /* … where that begins, FOREVER: there is none */
+    uint32_t clobber_cursor, next_call;
     uint32_t until[REG_COUNT];  /* of the current interval: free until, as far as … */
     uint64_t known;             /* … the register's bit is set here */
     uint32_t call;              /* the first call it lives across */
@@ -36,10 +38,21 @@ struct scan {
     uint32_t next_start;        /* … where that is */
 };
 
+/* A class of registers. */
+struct class
+{
+    uint64_t regs; /* by bit */
+    const uint8_t *order;
+    unsigned count;
+};
+
 /* Sets of registers, by bit. */
 #define SAVED ((uint64_t)SAVED_REGS << 1)
 #define GPRS  (((1ull << R_R14) - (1ull << R_RAX)) & ~(1ull << R_RSP))
 #define XMMS  ((1ull << R_XMM15) - (1ull << R_XMM0))
+
+static const struct class gprs = {GPRS, gpr_order, sizeof gpr_order};
+static const struct class xmms = {XMMS, xmm_order, sizeof xmm_order};
 
 static bool callee_saved(unsigned r)
 {
@@ -123,6 +136,7 @@ static uint32_t intersect_ranges(struct scan *s, const struct interval *it, unsi
     while (k < n && fixed[k].to <= s->position)
         k++;
     s->fixed_cursor[reg] = k;
+    s->fixed_from[reg] = k < n ? fixed[k].from : FOREVER;
     while (k < n && i < it->range_end) {
         uint32_t from = range_from(s, it, i), to = range_to(s, it, i);
         if (from >= limit)
@@ -140,14 +154,14 @@ static uint32_t intersect_ranges(struct scan *s, const struct interval *it, unsi
 static inline uint32_t intersect_fixed(struct scan *s, const struct interval *it, unsigned reg,
                                        uint32_t limit)
 {
-    uint32_t k = s->fixed_cursor[reg];
-    bool none = k >= s->c->fixed[reg].count || s->c->fixed[reg].data[k].from >= it->end;
-    return none ? FOREVER : intersect_ranges(s, it, reg, limit);
+    return s->fixed_from[reg] >= it->end ? FOREVER : intersect_ranges(s, it, reg, limit);
 }
 
 /* The first call IT lives across. */
 static uint32_t intersect_calls(struct scan *s, const struct interval *it)
 {
+    if (s->next_call >= it->end)
+        return FOREVER;
     const uint32_t *calls = s->c->clobbers.data;
     uint32_t n = s->c->clobbers.count, low = s->clobber_cursor;
     for (uint32_t i = it->range; i < it->range_end; i++) {
@@ -169,31 +183,29 @@ static uint32_t intersect_calls(struct scan *s, const struct interval *it)
     return FOREVER;
 }
 
-/* Parts of the work that look at the control flow. */
-static uint32_t weight_at(struct target_compiler *c, uint32_t block)
+static uint32_t weight_of(const struct mblock *block)
 {
-    const struct mblock *b = &c->blocks.data[block];
-    return b->cold ? 0 : b->depth + 1u;
+    return block->cold ? 0 : block->depth + 1u;
 }
 
 /* Where in (LOW, HIGH] to split: the latest place where the control flow is coldest; even. */
+#define BLOCKS_LOOKED 64u
 static uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high)
 {
-    uint32_t best = high & ~1u;
     if (high / 2 >= c->ins.count)
-        return best;
+        return high & ~1u;
+    const uint32_t *costs = c->edge_costs.data;
     uint32_t to = c->block_of.data[high / 2], from = c->block_of.data[low / 2];
-    uint32_t lowest = weight_at(c, to), here = lowest;
-    for (uint32_t b = to, steps = 0; b > from && steps < 64 && lowest; b--, steps++) {
-        /* Splitting at the start of b puts the moves on the edges into it. */
-        uint32_t before = weight_at(c, b - 1), cost = before < here ? before : here;
-        here = before;
-        if (cost < lowest && c->starts.data[b] > low) {
-            lowest = cost;
-            best = c->starts.data[b];
+    uint32_t lowest = weight_of(&c->blocks.data[to]), best = 0;
+    if (to - from > BLOCKS_LOOKED)
+        from = to - BLOCKS_LOOKED;
+    for (uint32_t b = to; b > from && lowest; b--) {
+        if (costs[b] < lowest) {
+            lowest = costs[b];
+            best = b;
         }
     }
-    return best;
+    return best ? c->starts.data[best] : high & ~1u;
 }
 
 /* Cuts IT at POS (or at the end of the hole POS lies in); the new part is not yet anywhere. */
@@ -235,18 +247,23 @@ static uint32_t next_use(struct scan *s, const struct interval *it, uint32_t pos
     return FOREVER;
 }
 
-/* Of each block the header of the innermost loop it is in, of each header where its loop ends.
+/* Of each block the header of the innermost loop it is in, of each header where its loop ends; and
+ * how hot the way is from the block before to it, where moves stand if a register is split there.
  * Loops stand in one piece; what is cold stands behind them and counts as in none. Answers the
  * first header, NO_LOOP: none. */
 static uint32_t find_loops(struct target_compiler *c)
 {
     uint32_t blocks = c->blocks.count, open = NO_LOOP, first = NO_LOOP, *next = &first;
-    if (!vec_reserve(c, c->loop_of, blocks) || !vec_reserve(c, c->loop_end, blocks))
+    if (!vec_reserve(c, c->loop_of, blocks) || !vec_reserve(c, c->loop_end, blocks) ||
+        !vec_reserve(c, c->edge_costs, blocks))
         return NO_LOOP;
-    uint32_t *loop_of = c->loop_of.data, *loop_end = c->loop_end.data;
+    uint32_t *loop_of = c->loop_of.data, *loop_end = c->loop_end.data, before = 0;
     for (uint32_t b = 0; b < blocks; b++) {
         struct mblock *block = &c->blocks.data[b];
+        uint32_t weight = weight_of(block);
         unsigned depth = block->cold ? 0 : block->depth;
+        c->edge_costs.data[b] = before < weight ? before : weight;
+        before = weight;
         bool header = block->header && depth;
         while (open != NO_LOOP && c->blocks.data[open].depth >= depth + !header) {
             uint32_t outer = loop_end[open];
@@ -451,7 +468,7 @@ static void settle(struct scan *s, uint32_t i)
     s->idle &= ~(1ull << it->reg);
 }
 
-static void find_event(struct scan *s, unsigned r)
+static inline void find_event(struct scan *s, unsigned r)
 {
     struct target_compiler *c = s->c;
     const struct interval *it = at(s, s->active[r]);
@@ -459,52 +476,62 @@ static void find_event(struct scan *s, unsigned r)
     if (c->holes[r].count && comes_back(s, c->holes[r].data[0]) < event)
         event = comes_back(s, c->holes[r].data[0]);
     s->event[r] = event;
-    uint32_t *soonest = &s->soonest[is_xmm(r)];
-    if (event < *soonest)
-        *soonest = event;
+    if (event == FOREVER)
+        return;
+    uint32_t *due = event / 2 < s->swept ? &s->due : &c->due.data[event / 2];
+    *due |= 1u << (r - 1);
 }
 
-/* To the current position, with the registers of one class. */
-static void advance(struct scan *s, const uint8_t *order, unsigned count)
+/* What happens to register R at the current position. */
+static void pass_event(struct scan *s, unsigned r)
 {
     struct target_compiler *c = s->c;
-    uint32_t pos = s->position;
-    uint32_t *soonest = &s->soonest[order == xmm_order];
-    bool due = *soonest <= pos;
-    if (due)
-        *soonest = FOREVER;
-    for (unsigned k = 0; due && k < count; k++) {
-        unsigned r = order[k];
-        if (s->event[r] > pos) {
-            *soonest = s->event[r] < *soonest ? s->event[r] : *soonest;
-            continue;
-        }
-        uint32_t i = s->active[r];
-        if (i) {
-            s->active[r] = 0;
-            s->idle |= 1ull << r;
-            settle(s, i);
-        }
-        while (c->holes[r].count && comes_back(s, c->holes[r].data[0]) <= pos)
-            settle(s, hole_pop(s, r));
-        find_event(s, r);
+    uint32_t i = s->active[r];
+    if (i) {
+        s->active[r] = 0;
+        s->idle |= 1ull << r;
+        settle(s, i);
     }
-    while (s->clobber_cursor < c->clobbers.count && c->clobbers.data[s->clobber_cursor] < pos)
-        s->clobber_cursor++;
+    while (c->holes[r].count && comes_back(s, c->holes[r].data[0]) <= s->position)
+        settle(s, hole_pop(s, r));
+    find_event(s, r);
+}
+
+/* To the current position, with the registers of one class. Events are entered in c->due where they
+ * were foreseen last; those that were put off since are found again. */
+static void advance(struct scan *s, const struct class *class)
+{
+    struct target_compiler *c = s->c;
+    uint32_t pos = s->position, swept = s->swept;
+    while (swept <= pos / 2)
+        s->due |= c->due.data[swept++];
+    s->swept = swept;
+    for (uint32_t left = s->due & (uint32_t)(class->regs >> 1); left; left &= left - 1) {
+        unsigned r = 1 + (unsigned)__builtin_ctz(left);
+        if (s->event[r] > pos && s->event[r] / 2 < swept)
+            continue; /* by the end of this instruction */
+        s->due &= ~(left & -left);
+        if (s->event[r] <= pos)
+            pass_event(s, r);
+    }
+    while (s->next_call < pos)
+        s->next_call =
+            ++s->clobber_cursor < c->clobbers.count ? c->clobbers.data[s->clobber_cursor] : FOREVER;
 }
 
 static void occupy(struct scan *s, uint32_t i, unsigned reg)
 {
     struct target_compiler *c = s->c;
     struct interval *it = at(s, i);
+    struct vreg *leader = vreg_at(c, phi_leader(c, it->vreg));
     it->reg = (uint8_t)reg;
     vreg_at(c, it->vreg)->last_reg = (uint8_t)reg;
     s->active[reg] = i;
     s->idle &= ~(1ull << reg);
     find_event(s, reg);
     c->used_regs |= 1u << (reg - 1);
-    if (!it->split || !vreg_at(c, phi_leader(c, it->vreg))->group_reg)
-        vreg_at(c, phi_leader(c, it->vreg))->group_reg = (uint8_t)reg;
+    if (!it->split || !leader->group_reg)
+        leader->group_reg = (uint8_t)reg;
 }
 
 /* The register a hint stands for now; 0 unknown. */
@@ -525,7 +552,7 @@ static unsigned collect_hints(struct scan *s, uint32_t i, uint8_t hints[8])
     if (it->split)
         hints[n++] = v->last_reg; /* where an earlier part was */
     hints[n++] = vreg_at(c, phi_leader(c, it->vreg))->group_reg;
-    for (uint32_t u = it->use; u < it->use_end && u < it->use + 4; u++)
+    for (uint32_t u = it->use; v->hinted && u < it->use_end && u < it->use + 4; u++)
         if (c->uses.data[u].hint) {
             hints[n++] = c->uses.data[u].hint;
             break;
@@ -565,29 +592,30 @@ static uint32_t free_until(struct scan *s, const struct interval *it, unsigned r
     return s->until[r] = until;
 }
 
-/* The first of REGS that is free for all of IT, 0: none. */
-static unsigned first_free(struct scan *s, const struct interval *it, uint64_t regs)
+/* The first of REGS, which are idle, that is free for all of IT, 0: none. Those not saved are among
+ * them only if IT lives across no call. */
+static inline unsigned first_free(struct scan *s, const struct interval *it, uint64_t regs)
 {
     for (; regs; regs &= regs - 1) {
         unsigned r = (unsigned)__builtin_ctzll(regs);
-        if (free_until(s, it, r) >= it->end)
+        bool simple = !it->split && s->fixed_from[r] >= it->end; /* mostly */
+        if (simple || free_until(s, it, r) >= it->end)
             return r;
     }
     return 0;
 }
 
-static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned count)
+static bool take_free(struct scan *s, uint32_t i, const struct class *class)
 {
     struct target_compiler *c = s->c;
     const struct interval *it = at(s, i);
-    s->call = c->clobbers.count ? intersect_calls(s, it) : FOREVER;
+    s->call = intersect_calls(s, it);
     s->known = 0;
     uint8_t hints[8];
     unsigned hint_count = collect_hints(s, i, hints), n = 0, reg = 0;
-    uint64_t class = order == xmm_order ? XMMS : GPRS;
-    uint64_t idle = s->idle & class & (s->call < it->end ? SAVED : ~0ull);
+    uint64_t idle = s->idle & class->regs & (s->call < it->end ? SAVED : ~0ull);
     for (unsigned k = 0; k < hint_count; k++)
-        if (class >> hints[k] & 1)
+        if (class->regs >> hints[k] & 1)
             hints[n++] = hints[k];
     for (unsigned k = 0; k < n && !reg && idle; k++)
         reg = first_free(s, it, idle & 1ull << hints[k]);
@@ -602,14 +630,15 @@ static bool take_free(struct scan *s, uint32_t i, const uint8_t *order, unsigned
         return true;
     }
     uint32_t best = 0;
-    for (unsigned k = 0; k < count; k++) {
-        uint32_t until = free_until(s, it, order[k]);
+    for (unsigned k = 0; k < class->count; k++) {
+        unsigned r = class->order[k];
+        uint32_t until = s->idle >> r & 1 ? free_until(s, it, r) : 0;
         if (until > best) {
             best = until;
-            reg = order[k];
+            reg = r;
         }
     }
-    for (unsigned k = 0; k < n; k++)
+    for (unsigned k = 0; k < n && best; k++)
         if (free_until(s, it, hints[k]) == best)
             reg = hints[k];
     if (!reg || best == 0)
@@ -648,13 +677,13 @@ static void lose_holes(struct scan *s, uint32_t i, unsigned reg)
     }
 }
 
-static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsigned count)
+static void take_blocked(struct scan *s, uint32_t i, const struct class *class)
 {
     struct target_compiler *c = s->c;
     struct interval *it = at(s, i);
-    uint32_t call = c->clobbers.count ? intersect_calls(s, it) : FOREVER;
-    for (unsigned k = 0; k < count; k++) {
-        unsigned r = order[k];
+    uint32_t call = intersect_calls(s, it);
+    for (unsigned k = 0; k < class->count; k++) {
+        unsigned r = class->order[k];
         uint32_t limit = callee_saved(r) ? FOREVER : call;
         uint32_t block = intersect_fixed(s, it, r, limit);
         if (call < block && !callee_saved(r))
@@ -675,8 +704,8 @@ static void take_blocked(struct scan *s, uint32_t i, const uint8_t *order, unsig
     }
     unsigned reg = 0;
     uint64_t best = 0;
-    for (unsigned k = 0; k < count; k++) {
-        unsigned r = order[k];
+    for (unsigned k = 0; k < class->count; k++) {
+        unsigned r = class->order[k];
         if ((s->block[r] & ~1u) <= it->start)
             continue;
         if (s->wanted[r] > best) {
@@ -730,7 +759,12 @@ bool regalloc_run(struct target_compiler *c)
 {
     struct scan s = {.c = c};
     memset(s.event, 0xff, sizeof s.event);
-    memset(s.soonest, 0xff, sizeof s.soonest);
+    for (unsigned r = 0; r < REG_COUNT; r++)
+        s.fixed_from[r] = c->fixed[r].count ? c->fixed[r].data[0].from : FOREVER;
+    s.next_call = c->clobbers.count ? c->clobbers.data[0] : FOREVER;
+    if (!vec_reserve(c, c->due, (uint64_t)c->ins.count + 1))
+        return false;
+    memset(c->due.data, 0, ((size_t)c->ins.count + 1) * sizeof *c->due.data);
     s.idle = GPRS | XMMS;
     c->heap.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
@@ -753,15 +787,14 @@ bool regalloc_run(struct target_compiler *c)
         if (s.next_start < s.position)
             note_free(&s);
         const struct vreg *v = vreg_at(c, at(&s, i)->vreg);
-        const uint8_t *order = v->xmm ? xmm_order : gpr_order;
-        unsigned count = v->xmm ? sizeof xmm_order : sizeof gpr_order;
-        advance(&s, order, count);
+        const struct class *class = v->xmm ? &xmms : &gprs;
+        advance(&s, class);
         if (v->incoming && !at(&s, i)->split) {
             to_memory(&s, i);
             continue;
         }
-        if (!take_free(&s, i, order, count) && !c->failed)
-            take_blocked(&s, i, order, count);
+        if (!take_free(&s, i, class) && !c->failed)
+            take_blocked(&s, i, class);
     }
     return !c->failed;
 }
