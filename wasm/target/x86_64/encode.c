@@ -49,13 +49,13 @@ static inline uint8_t *put_u32(uint8_t *p, uint32_t value)
 static inline uint8_t *put_legacy(uint8_t *p, uint32_t op, unsigned reg, unsigned x, unsigned b,
                                   bool byte)
 {
-    unsigned prefix = op >> 16 & 0xff, map = op >> 8 & 0xff;
-    if (prefix)
-        *p++ = (uint8_t)prefix;
-    unsigned rex = (op & X86_W ? 8u : 0) | (reg & 8) >> 1 | (x & 8) >> 2 | (b & 8) >> 3;
-    if (rex || byte)
-        *p++ = (uint8_t)(0x40 | rex);
-    if (map) {
+    unsigned rex = (op >> 24 & 8) | (reg & 8) >> 1 | (x & 8) >> 2 | (b & 8) >> 3;
+    if (op & 0xff0000)
+        *p++ = (uint8_t)(op >> 16);
+    *p = (uint8_t)(0x40 | rex);
+    p += rex || byte; /* whether there is one is hard to predict */
+    if (op & 0xff00) {
+        unsigned map = op >> 8 & 0xff;
         *p++ = 0x0f;
         if (map > 1)
             *p++ = map == 2 ? 0x38 : 0x3a;

@@ -50,9 +50,9 @@ enum x86_cc {
 /* Opcodes: prefix (0, 66, f2, f3) << 16 | map (0: none, 1: 0f, 2: 0f38, 3: 0f3a) << 8 | byte. */
 #define X86(prefix, map, byte) ((uint32_t)(0x##prefix) << 16 | (map) << 8 | 0x##byte)
 /* Set beside an opcode: what the encoder has to know besides. */
-#define X86_W     0x1000000u /* REX.W or VEX.W */
-#define X86_BYTE  0x2000000u /* reg is a byte register: spl…dil need a REX prefix */
-#define X86_RBYTE 0x4000000u /* rm, if a register, is a byte register */
+#define X86_W     0x8000000u /* REX.W, where it has that bit above bit 24, or VEX.W */
+#define X86_BYTE  0x1000000u /* reg is a byte register: spl…dil need a REX prefix */
+#define X86_RBYTE 0x2000000u /* rm, if a register, is a byte register */
 
 /* A memory operand. RIP: relative to the end of the instruction. */
 struct x86_mem {
