@@ -437,7 +437,7 @@ static bool build_call(struct body_decoder *d, enum ir_op op, const struct modul
     d->operand_count -= type->param_count;
     if (!d->live)
         return true;
-    bool ends = ir_op_info[op].flags & IR_E;
+    bool ends = ir_flags[op] & IR_E;
     uint32_t list = ir_list_new(f, type->param_count);
     *call = body_emit(d, op, type->result_count && !ends ? ir_type_of(type->results[0]) : IR_VOID);
     if (f->failed)

@@ -130,9 +130,9 @@ enum ir_op {
 };
 struct ir_op_info {
     const char *name, *operands;
-    uint8_t flags;
 };
 extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
+extern const uint8_t ir_flags[IR_OP_COUNT]; /* in an array of their own: every pass asks */
 /* What the letters say: the number of fixed operands, and whether a list follows. */
 struct ir_shape {
     uint8_t fixed, list;
@@ -255,7 +255,7 @@ struct ir_func {
 /* Whether a load may not move across it. */
 static inline bool ir_has_effect(unsigned op)
 {
-    unsigned flags = ir_op_info[op].flags;
+    unsigned flags = ir_flags[op];
     return flags & (IR_W | IR_K) || (flags & IR_T && op != IR_LOAD);
 }
 static inline bool ir_is_shift(unsigned op)

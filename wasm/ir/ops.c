@@ -6,7 +6,12 @@
 #include <string.h>
 
 const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
-#define X(name, operands, flags) {#name, operands, flags},
+#define X(name, operands, flags) {#name, operands},
+    IR_OPS(X)
+#undef X
+};
+const uint8_t ir_flags[IR_OP_COUNT] = {
+#define X(name, operands, flags) flags,
     IR_OPS(X)
 #undef X
 };

@@ -81,10 +81,10 @@ static void put_ins(struct line *line, const struct ir_func *f, ir_ref r)
     }
     if (ins->op == IR_CALL_INDIRECT || ins->op == IR_TAIL_CALL_INDIRECT)
         put(line, " table %u", ins->table);
-    if (ir_op_info[ins->op].flags & IR_E && f->blocks[ins->block].succ_count)
+    if (ir_flags[ins->op] & IR_E && f->blocks[ins->block].succ_count)
         put_list(line, f, " → ", 'b', f->blocks[ins->block].succs,
                  f->blocks[ins->block].succ_count);
-    if (ins->pos && ir_op_info[ins->op].flags & (IR_T | IR_K))
+    if (ins->pos && ir_flags[ins->op] & (IR_T | IR_K))
         put(line, "  ; 0x%x", ins->pos);
 }
 

@@ -130,8 +130,7 @@ static struct ir_range of_operation(const struct ir_func *f, const struct ir_ins
                                     struct ir_range a, struct ir_range b)
 {
     uint32_t k = 0;
-    const char *operands = ir_op_info[ins->op].operands;
-    bool fixed = operands[0] == 'a' && operands[1] == 'b' && constant(f, ins->b, &k);
+    bool fixed = ir_shapes[ins->op].fixed > 1 && constant(f, ins->b, &k);
     switch (ins->op) {
     case IR_CONST: return (struct ir_range){(uint32_t)ins->imm, (uint32_t)ins->imm};
     case IR_COPY: return a;
@@ -180,9 +179,8 @@ static struct ir_range of_operation(const struct ir_func *f, const struct ir_ins
 static struct ir_range of_any(const struct ir_func *f, ir_ref r)
 {
     const struct ir_ins *ins = &f->ins[r];
-    const char *operands = ir_op_info[ins->op].operands;
     uint32_t k;
-    if (operands[0] == 'a' && operands[1] == 'b' && constant(f, ins->b, &k))
+    if (ir_shapes[ins->op].fixed > 1 && constant(f, ins->b, &k))
         return of_operation(f, ins, FULL, (struct ir_range){k, k});
     return of_operation(f, ins, FULL, FULL);
 }
@@ -284,10 +282,10 @@ static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges
 {
     const struct ir_ins *ins = &f->ins[r];
     struct ir_range a = FULL, b = FULL;
-    const char *operands = ir_op_info[ins->op].operands;
-    if (operands[0] == 'a' && f->ins[ins->a].type == IR_I32)
+    unsigned fixed = ir_shapes[ins->op].fixed;
+    if (fixed > 0 && f->ins[ins->a].type == IR_I32)
         a = ranges[ins->a];
-    if (operands[0] == 'a' && operands[1] == 'b' && f->ins[ins->b].type == IR_I32)
+    if (fixed > 1 && f->ins[ins->b].type == IR_I32)
         b = ranges[ins->b];
     if (ins->op == IR_SELECT)
         return join(ranges[ins->a], ranges[ins->b]);

@@ -7,7 +7,7 @@
 
 static bool is_root(const struct ir_ins *ins)
 {
-    return ir_op_info[ins->op].flags & (IR_T | IR_W | IR_K | IR_E);
+    return ir_flags[ins->op] & (IR_T | IR_W | IR_K | IR_E);
 }
 
 static inline void count(const struct ir_func *f, const struct ir_ins *ins, struct ir_use *uses)

@@ -169,7 +169,7 @@ static bool check_chain(struct verifier *v, ir_block_ref b)
         if (ins->op == IR_PHI && phis_over)
             return fail(v, "instruction %u: phi after other instructions", r);
         phis_over |= ins->op != IR_PHI;
-        bool terminator = ir_op_info[ins->op].flags & IR_E;
+        bool terminator = ir_flags[ins->op] & IR_E;
         if (terminator != (r == block->last))
             return fail(v, "block %u: instruction %u %s", b, r,
                         terminator ? "ends it too early" : "ends it without being a terminator");
@@ -451,7 +451,7 @@ static bool check_special(struct verifier *v, ir_ref r)
         s = callee_signature(f, ins);
         if (!s)
             return fail(v, "instruction %u: callee does not exist", r);
-        if (!(ir_op_info[ins->op].flags & IR_E) &&
+        if (!(ir_flags[ins->op] & IR_E) &&
             ins->type != (s->result_count ? s->results[0] : IR_VOID))
             return fail(v, "instruction %u: type is not that of result 0", r);
         return check_list(v, r, s->params, s->param_count);

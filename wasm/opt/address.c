@@ -98,7 +98,7 @@ static bool loaded_soon(const struct ir_func *f, ir_ref r, ir_ref root)
         if (ins->op == IR_LOAD) {
             if (ins->a == root)
                 return true;
-        } else if (ir_op_info[ins->op].flags & (IR_W | IR_K | IR_T | IR_E)) {
+        } else if (ir_flags[ins->op] & (IR_W | IR_K | IR_T | IR_E)) {
             return false;
         }
     }

@@ -54,7 +54,7 @@ static void note(struct loop_writes *w, const struct ir_ins *ins, ir_ref r)
             w->all_globals = true;
         else
             w->globals[w->global_count++] = ins->aux;
-    } else if (ir_op_info[ins->op].flags & (IR_W | IR_K)) {
+    } else if (ir_flags[ins->op] & (IR_W | IR_K)) {
         w->all_memory = w->all_globals = true;
     }
 }
@@ -91,7 +91,7 @@ struct loop_writes *loop_writes_new(struct ir_func *f, bool *any)
             continue;
         struct loop_writes *w = &loops[f->blocks[b].loop];
         for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next)
-            if (ir_op_info[f->ins[r].op].flags & (IR_W | IR_K))
+            if (ir_flags[f->ins[r].op] & (IR_W | IR_K))
                 note(w, &f->ins[r], r);
     }
     /* Headers of inner loops come later in the order. */

@@ -135,7 +135,7 @@ static void release(struct combiner *c, ir_ref ref, const ir_ref *loads, unsigne
         if (r >= c->count || !c->uses[r] || --c->uses[r])
             continue;
         struct ir_ins *ins = &f->ins[r];
-        bool goes = ir_op_info[ins->op].flags & IR_P;
+        bool goes = ir_flags[ins->op] & IR_P;
         for (unsigned i = 0; i < load_count; i++)
             goes |= loads[i] == r;
         uint32_t count = ir_operand_count(ins);
@@ -170,7 +170,7 @@ static ir_ref last_load(const struct ir_func *f, const ir_ref *loads, unsigned c
         ir_ref r = f->ins[loads[i]].prev;
         for (unsigned steps = 0; r && found < count && steps < DISTANCE_MAX; steps++) {
             const struct ir_ins *ins = &f->ins[r];
-            if (ins->op != IR_LOAD && ir_op_info[ins->op].flags & (IR_W | IR_K | IR_T))
+            if (ins->op != IR_LOAD && ir_flags[ins->op] & (IR_W | IR_K | IR_T))
                 break;
             if (ins->op == IR_LOAD)
                 for (unsigned k = 0; k < count; k++)

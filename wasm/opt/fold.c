@@ -312,7 +312,7 @@ static void fold_binary_ins(struct ir_func *f, ir_ref r)
         return;
     if (left && !right) {
         bool compare = ins->op >= IR_EQ && ins->op <= IR_GE_U;
-        if (ir_op_info[ins->op].flags & IR_C || compare) {
+        if (ir_flags[ins->op] & IR_C || compare) {
             ir_ref x = ins->a;
             ins->a = ins->b;
             ins->b = x;

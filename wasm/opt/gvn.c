@@ -9,7 +9,7 @@
 
 static bool can_share(const struct ir_ins *ins)
 {
-    unsigned flags = ir_op_info[ins->op].flags;
+    unsigned flags = ir_flags[ins->op];
     if (ins->op == IR_PARAM || ins->op == IR_COPY || ins->op == IR_PHI)
         return false;
     /* A comparison costs nothing beside its branch, but a register as a value. */
@@ -21,7 +21,7 @@ static bool can_share(const struct ir_ins *ins)
 static bool commutes(const struct ir_ins *ins)
 {
     return ins->op == IR_SIMD2 ? simd_op_info[ins->aux].flags & SIMD_C
-                               : ir_op_info[ins->op].flags & IR_C;
+                               : ir_flags[ins->op] & IR_C;
 }
 
 static uint32_t hash(const struct ir_ins *ins)

@@ -51,7 +51,7 @@ static uint32_t body_size(const struct ir_func *body)
             return SMALL + 1;
         for (ir_ref r = body->blocks[body->order[i]].first; r; r = body->ins[r].next) {
             const struct ir_ins *ins = &body->ins[r];
-            bool call = ir_op_info[ins->op].flags & IR_K;
+            bool call = ir_flags[ins->op] & IR_K;
             if (ins->op == IR_TAIL_CALL || ins->op == IR_TAIL_CALL_INDIRECT ||
                 ins->op == IR_RESULT || (ins->op >= IR_EXCEPTION && ins->op <= IR_TAG) ||
                 (call && ins->access))
@@ -135,7 +135,7 @@ static void copy_instructions(struct inliner *in, const struct ir_func *body, ir
             ins->prev = links.prev;
             ins->next = 0;
             ins->mark = 0;
-            bool seen = ir_op_info[ins->op].flags & (IR_T | IR_K);
+            bool seen = ir_flags[ins->op] & (IR_T | IR_K);
             ins->pos = seen ? in->in->position(in->in->context, original->pos, call_pos) : call_pos;
             in->map[r] = copy;
         }

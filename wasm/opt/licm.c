@@ -31,7 +31,7 @@ static bool movable(const struct ir_ins *ins)
     /* A comparison fuses with its branch. */
     if (ins->op >= IR_EQZ && ins->op <= IR_FGE)
         return false;
-    return ir_op_info[ins->op].flags & IR_P;
+    return ir_flags[ins->op] & IR_P;
 }
 
 static bool operands_outside(struct ir_func *f, struct ir_ins *ins, ir_block_ref header)
@@ -124,7 +124,7 @@ static void visit_block(struct ir_func *f, ir_block_ref b, const ir_block_ref *b
                         : cannot_trap(f, ins)                    ? UINT32_MAX
                                                                  : first;
         ir_block_ref header = most ? target_of(f, r, before, loops, most) : IR_NONE;
-        unsigned flags = ir_op_info[ins->op].flags;
+        unsigned flags = ir_flags[ins->op];
         if (header != IR_NONE)
             move_ins(f, r, header, before[header]);
         else if (flags & (IR_W | IR_K) || (flags & IR_T && ins->op != IR_LOAD))

@@ -117,7 +117,7 @@ static void visit(struct ir_func *f, struct state *s, ir_ref r, bool *changed)
             p.value = r;
         }
         learn(s, &p);
-    } else if (ir_op_info[ins->op].flags & (IR_W | IR_K)) {
+    } else if (ir_flags[ins->op] & (IR_W | IR_K)) {
         forget_all(s, true, true);
     }
 }

@@ -22,7 +22,7 @@ static uint32_t latency(unsigned op)
     switch (op) {
     case IR_MUL: return 3;
     case IR_LOAD: return 4;
-    default: return ir_op_info[op].flags & IR_K ? 0 : 1;
+    default: return ir_flags[op] & IR_K ? 0 : 1;
     }
 }
 

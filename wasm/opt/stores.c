@@ -188,7 +188,7 @@ bool opt_stores(struct ir_func *f)
                 if (j.count == RUN_MAX)
                     finish(&j);
                 j.run[j.count++] = r;
-            } else if (j.count && ir_op_info[ins->op].flags & (IR_T | IR_R | IR_W | IR_K | IR_E)) {
+            } else if (j.count && ir_flags[ins->op] & (IR_T | IR_R | IR_W | IR_K | IR_E)) {
                 finish(&j);
             }
         }

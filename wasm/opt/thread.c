@@ -100,7 +100,7 @@ static uint32_t copy_size(const struct ir_func *f, ir_block_ref b, uint32_t limi
 {
     uint32_t size = 0;
     for (ir_ref r = f->blocks[b].first; r && size <= limit; r = f->ins[r].next) {
-        unsigned flags = ir_op_info[f->ins[r].op].flags;
+        unsigned flags = ir_flags[f->ins[r].op];
         if (flags & IR_K || f->ins[r].op == IR_RESULT || f->ins[r].op == IR_PARAM)
             return limit + 1;
         size += f->ins[r].op != IR_CONST;

@@ -35,7 +35,7 @@ static ir_block_ref candidate(const struct ir_func *f, ir_block_ref b)
             return IR_NONE;
         if (op == IR_LOAD || op == IR_STORE)
             has_memory = true;
-        else if (op != IR_PHI && op != IR_BRANCH && !(ir_op_info[op].flags & IR_P))
+        else if (op != IR_PHI && op != IR_BRANCH && !(ir_flags[op] & IR_P))
             return IR_NONE;
     }
     return has_memory ? preds[preds[0] == b] : IR_NONE;

@@ -160,7 +160,7 @@ static bool match_operands(struct vec_loop *v, uint32_t node, const ir_ref *lane
         for (uint32_t k = 0; k < v->lanes; k++) {
             const struct ir_ins *ins = &f->ins[lanes[k]];
             bool turn = ins->op != first->op;
-            if (ir_op_info[ins->op].flags & IR_C && k)
+            if (ir_flags[ins->op] & IR_C && k)
                 turn = likeness(v, first->a, ins->b) + likeness(v, first->b, ins->a) >
                        likeness(v, first->a, ins->a) + likeness(v, first->b, ins->b);
             from[k] = turn ? ins->abc[1 - o] : ins->abc[o];

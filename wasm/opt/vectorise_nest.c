@@ -33,7 +33,7 @@ static bool read_blocks(struct nest *n)
                 n->outer->memory = ins->aux;
                 first = false;
                 n->accesses[n->access_count++] = (struct nest_access){.position = n->body_count};
-            } else if (ins->op != IR_PHI && !(ir_op_info[ins->op].flags & (IR_P | IR_E))) {
+            } else if (ins->op != IR_PHI && !(ir_flags[ins->op] & (IR_P | IR_E))) {
                 return false;
             }
         }

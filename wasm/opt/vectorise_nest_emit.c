@@ -161,7 +161,7 @@ static void emit_body(struct emitter *e, struct nest *n, ir_block_ref place, ir_
     for (uint32_t p = 1; p <= n->body_count && !f->failed; p++) {
         const struct ir_ins *ins = &f->ins[n->body[p]];
         if (ins->block != b || !n->values[p].needed || ins->op == IR_PHI || ins->op == IR_CONST ||
-            ir_op_info[ins->op].flags & IR_E)
+            ir_flags[ins->op] & IR_E)
             continue;
         if (n->values[p].kind == NEST_VECTOR || ins->op == IR_STORE)
             emit_vector(e, n, place, p);

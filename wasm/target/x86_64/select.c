@@ -411,7 +411,7 @@ static void own_phis(struct target_compiler *c, struct mblock *block)
 static void select_ins(struct target_compiler *c, ir_ref ref)
 {
     const struct ir_ins *ins = ins_at(c, ref);
-    unsigned flags = ir_op_info[ins->op].flags;
+    unsigned flags = ir_flags[ins->op];
     bool needed = c->values.data[ref] != 0;
     if (!needed && (flags & IR_P || flags == IR_R)) /* a load may trap */
         return;
