@@ -356,56 +356,40 @@ static bool look_at_all(struct target_compiler *c)
     return f->module->memory_count < 2 || note_bases(c);
 }
 
-/* Phis and their operands are needed from the start: a loop's phi may stand before its operand. */
-static void need_phis(struct target_compiler *c)
+/* Phis and their operands are needed from the start: a loop's phi may stand before its operand.
+ * Predecessors of a block with phis lead nowhere else, so each has the operands for its way. */
+static bool select_phis(struct target_compiler *c)
 {
     struct ir_func *f = c->f;
     for (uint32_t i = 0; i < f->order_count; i++) {
-        for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
-             r = f->ins[r].next) {
-            value_reg(c, r);
-            for (uint32_t k = 0; k < f->ins[r].count; k++) {
-                ir_ref operand = transparent(c, f->pool[f->ins[r].list + k]);
-                uint64_t bits, vector[2];
-                if (!constant_bits(c, operand, &bits) && !vector_bits(c, operand, vector))
-                    value_reg(c, operand);
-            }
+        ir_block_ref b = f->order[i];
+        struct mblock *block = &c->blocks.data[c->place.data[b]];
+        uint32_t count = 0, preds = f->blocks[b].pred_count, first = c->args.count;
+        block->own = c->targets.count;
+        for (ir_ref r = f->blocks[b].first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next)
+            count++;
+        if (!count)
+            continue;
+        uint64_t args = (uint64_t)count * preds;
+        if (!vec_reserve(c, c->targets, (uint64_t)c->targets.count + count) ||
+            !vec_reserve(c, c->args, first + args))
+            return false;
+        ir_ref r = f->blocks[b].first;
+        for (uint32_t k = 0; k < count; k++, r = f->ins[r].next) {
+            mreg phi = c->targets.data[c->targets.count++] = value_reg(c, r);
+            const ir_ref *operands = f->pool + f->ins[r].list;
+            for (uint32_t p = 0; p < preds; p++)
+                c->args.data[first + p * count + k] = (struct marg){value_arg(c, operands[p]), phi};
+        }
+        c->args.count += (uint32_t)args;
+        block->own_count = count;
+        for (uint32_t p = 0; p < preds; p++) {
+            struct mblock *from = &c->blocks.data[c->place.data[ir_preds(f, b)[p]]];
+            from->phis = first + p * count;
+            from->phi_count = count;
         }
     }
-}
-
-/* Operands of the successor's phis for the edge from block B. */
-static void phi_operands(struct target_compiler *c, uint32_t b)
-{
-    struct ir_func *f = c->f;
-    struct mblock *block = &c->blocks.data[b];
-    block->phis = c->args.count;
-    block->phi_count = 0;
-    if (block->succ_count != 1)
-        return;
-    ir_block_ref to = ir_succs(f, block->ir)[0];
-    uint32_t slot = 0;
-    if (!f->blocks[to].first || f->ins[f->blocks[to].first].op != IR_PHI)
-        return;
-    while (slot < f->blocks[to].pred_count && ir_preds(f, to)[slot] != block->ir)
-        slot++;
-    for (ir_ref r = f->blocks[to].first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next) {
-        mreg value = value_arg(c, f->pool[f->ins[r].list + slot]);
-        struct marg arg = {value, c->values.data[r]};
-        if (!vec_push(c, c->args, arg))
-            return;
-        block->phi_count++;
-    }
-}
-
-static void own_phis(struct target_compiler *c, struct mblock *block)
-{
-    struct ir_func *f = c->f;
-    block->own = c->targets.count;
-    for (ir_ref r = f->blocks[block->ir].first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next)
-        if (!vec_push(c, c->targets, c->values.data[r]))
-            return;
-    block->own_count = c->targets.count - block->own;
+    return true;
 }
 
 static void select_ins(struct target_compiler *c, ir_ref ref)
@@ -512,8 +496,6 @@ static void select_block(struct target_compiler *c, uint32_t b)
     struct mblock *block = &c->blocks.data[b];
     c->block = block->ir;
     block->first = c->groups.count;
-    phi_operands(c, b);
-    own_phis(c, block);
     c->current = b;
     const struct ir_ins *ins;
     for (ir_ref r = f->blocks[block->ir].last; r && !c->failed; r = ins->prev) {
@@ -584,7 +566,8 @@ bool select_function(struct target_compiler *c)
         return false;
     vreg_new(c, false, 8); /* stands in when memory is short */
     bases_place(c);
-    need_phis(c);
+    if (!select_phis(c))
+        return false;
     for (uint32_t b = c->blocks.count; b-- > 0 && !c->failed;)
         select_block(c, b);
     if (c->failed)
