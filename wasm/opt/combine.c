@@ -47,7 +47,7 @@ static bool shifts_bytes(const struct ir_func *f, const struct ir_ins *ins)
 /* Whether it is worth looking: both operands may be parts, and at least one is put in place. */
 static bool is_candidate(const struct ir_func *f, const struct ir_ins *ins)
 {
-    if (ins->type != IR_I32 && ins->type != IR_I64)
+    if ((ins->op != IR_AND && !is_sum(ins)) || (ins->type != IR_I32 && ins->type != IR_I64))
         return false;
     int64_t k;
     const struct ir_ins *a = &f->ins[ins->a], *b = &f->ins[ins->b];
@@ -55,7 +55,7 @@ static bool is_candidate(const struct ir_func *f, const struct ir_ins *ins)
         return is_sum(a) && a->op != IR_ADD && opt_const(f, ins->b, &k) &&
                (k == 0xffff || k == UINT32_MAX) &&
                (shifts_bytes(f, &f->ins[a->a]) || shifts_bytes(f, &f->ins[a->b]));
-    if (!is_sum(ins) || b->op == IR_CONST)
+    if (b->op == IR_CONST)
         return false;
     if (shifts_bytes(f, a) || shifts_bytes(f, b))
         return true;
@@ -349,8 +349,7 @@ bool opt_combine(struct ir_func *f)
     for (uint32_t i = 0; i < f->order_count && !f->failed; i++) {
         /* From the end of a block, so that a whole sum is seen before its parts. */
         for (ir_ref r = f->blocks[f->order[i]].last, prev; r && !f->failed; r = prev) {
-            if (r < (c.uses ? c.count : f->ins_count) && is_candidate(f, &f->ins[r]) &&
-                (!c.uses || c.uses[r])) {
+            if (is_candidate(f, &f->ins[r]) && (!c.uses || (r < c.count && c.uses[r]))) {
                 if (!c.uses && !count_uses(&c))
                     return false;
                 if (c.uses[r])
