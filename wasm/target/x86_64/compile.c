@@ -50,7 +50,6 @@ void target_compiler_free(struct target_compiler *c)
     FREE(bounds);
     FREE(order);
     FREE(place);
-    FREE(groups);
     FREE(ins);
     FREE(blocks);
     FREE(targets);
@@ -109,7 +108,6 @@ static void after_selection(struct target_compiler *c)
     vec_drop(c->folded);
     vec_drop(c->order);
     vec_drop(c->place);
-    vec_drop(c->groups);
     ir_func_drop(c->f);
 }
 

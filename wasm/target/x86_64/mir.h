@@ -324,8 +324,7 @@ struct target_compiler {
     uint32_t current, level, pos;
     VEC(uint32_t) order;  /* IR blocks in layout order */
     VEC(uint32_t) place;  /* of IR blocks: number in layout order */
-    VEC(struct mins) ins; /* at first backwards, in groups per IR instruction */
-    VEC(uint32_t) groups; /* starts of those */
+    VEC(struct mins) ins; /* at first backwards */
     VEC(struct mblock) blocks;
     VEC(uint32_t) targets;    /* successors, the blocks' own phis */
     VEC(uint32_t) preds;      /* predecessors of all blocks, in order */

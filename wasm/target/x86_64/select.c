@@ -490,37 +490,6 @@ static void select_ins(struct target_compiler *c, ir_ref ref)
     }
 }
 
-static void select_block(struct target_compiler *c, uint32_t b)
-{
-    struct ir_func *f = c->f;
-    struct mblock *block = &c->blocks.data[b];
-    c->block = block->ir;
-    block->first = c->groups.count;
-    c->current = b;
-    const struct ir_ins *ins;
-    for (ir_ref r = f->blocks[block->ir].last; r && !c->failed; r = ins->prev) {
-        ins = &f->ins[r];
-        c->pos = ins->pos;
-        c->level = c->counts.data[r].behind;
-        uint32_t before = c->ins.count;
-        select_ins(c, r);
-        if (c->ins.count != before)
-            vec_push(c, c->groups, before);
-    }
-    uint32_t loads = c->ins.count;
-    bases_load(c, block->ir);
-    if (c->ins.count != loads)
-        vec_push(c, c->groups, loads);
-    if (block->ir == 0) {
-        uint32_t before = c->ins.count;
-        c->pos = 0;
-        select_params(c);
-        if (c->ins.count != before)
-            vec_push(c, c->groups, before);
-    }
-    block->end = c->groups.count;
-}
-
 static void reverse(struct mins *from, struct mins *to)
 {
     for (; from < to; from++) {
@@ -530,28 +499,58 @@ static void reverse(struct mins *from, struct mins *to)
     }
 }
 
-/* Blocks, and the groups of each, stand from the last to the first, groups forwards. */
+/* What was put from START on is a group of its own: as everything will be turned around, it stands
+ * backwards until then. */
+static void end_group(struct target_compiler *c, uint32_t start)
+{
+    if (c->ins.count - start > 1)
+        reverse(c->ins.data + start, c->ins.data + c->ins.count);
+}
+
+static void select_block(struct target_compiler *c, uint32_t b)
+{
+    struct ir_func *f = c->f;
+    struct mblock *block = &c->blocks.data[b];
+    c->block = block->ir;
+    block->first = c->ins.count;
+    c->current = b;
+    const struct ir_ins *ins;
+    for (ir_ref r = f->blocks[block->ir].last; r && !c->failed; r = ins->prev) {
+        ins = &f->ins[r];
+        c->pos = ins->pos;
+        c->level = c->counts.data[r].behind;
+        uint32_t start = c->ins.count;
+        select_ins(c, r);
+        end_group(c, start);
+    }
+    uint32_t start = c->ins.count;
+    bases_load(c, block->ir);
+    end_group(c, start);
+    if (block->ir == 0) {
+        start = c->ins.count;
+        c->pos = 0;
+        select_params(c);
+        end_group(c, start);
+    }
+    block->end = c->ins.count;
+}
+
+/* Blocks, and the instructions of each, stand from the last to the first. */
 static void into_order(struct target_compiler *c)
 {
-    uint32_t n = c->ins.count, groups = c->groups.count;
-    if (!vec_push(c, c->groups, n))
-        return;
-    const uint32_t *starts = c->groups.data;
+    uint32_t n = c->ins.count;
     reverse(c->ins.data, c->ins.data + n);
-    for (uint32_t g = 0; g < groups; g++)
-        if (starts[g + 1] - starts[g] > 1)
-            reverse(c->ins.data + (n - starts[g + 1]), c->ins.data + (n - starts[g]));
     for (uint32_t b = 0; b < c->blocks.count; b++) {
         struct mblock *block = &c->blocks.data[b];
         uint32_t first = block->first;
-        block->first = n - starts[block->end];
-        block->end = n - starts[first];
+        block->first = n - block->end;
+        block->end = n - first;
     }
 }
 
 bool select_function(struct target_compiler *c)
 {
-    c->ins.count = c->groups.count = c->args.count = c->vregs.count = 0;
+    c->ins.count = c->args.count = c->vregs.count = 0;
     c->pool.count = 0;
     c->outgoing = c->pushed = 0;
     c->calls = c->catches = false;
