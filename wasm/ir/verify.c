@@ -451,8 +451,7 @@ static bool check_special(struct verifier *v, ir_ref r)
         s = callee_signature(f, ins);
         if (!s)
             return fail(v, "instruction %u: callee does not exist", r);
-        if (!(ir_flags[ins->op] & IR_E) &&
-            ins->type != (s->result_count ? s->results[0] : IR_VOID))
+        if (!(ir_flags[ins->op] & IR_E) && ins->type != (s->result_count ? s->results[0] : IR_VOID))
             return fail(v, "instruction %u: type is not that of result 0", r);
         return check_list(v, r, s->params, s->param_count);
     case IR_CALL_HELPER:

@@ -20,8 +20,7 @@ static bool can_share(const struct ir_ins *ins)
 
 static bool commutes(const struct ir_ins *ins)
 {
-    return ins->op == IR_SIMD2 ? simd_op_info[ins->aux].flags & SIMD_C
-                               : ir_flags[ins->op] & IR_C;
+    return ins->op == IR_SIMD2 ? simd_op_info[ins->aux].flags & SIMD_C : ir_flags[ins->op] & IR_C;
 }
 
 static uint32_t hash(const struct ir_ins *ins)

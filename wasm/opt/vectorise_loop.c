@@ -43,8 +43,7 @@ static bool read_body(struct vec_loop *v)
             first = false;
             v->accesses[v->access_count++] =
                 (struct vec_access){.ref = r, .size = (uint8_t)vec_access_size(ins->access)};
-        } else if (ins->op != IR_PHI && ins->op != IR_BRANCH &&
-                   !(ir_flags[ins->op] & IR_P)) {
+        } else if (ins->op != IR_PHI && ins->op != IR_BRANCH && !(ir_flags[ins->op] & IR_P)) {
             return false;
         }
     }
