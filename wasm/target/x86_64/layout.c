@@ -49,57 +49,72 @@ static bool leads_to_trap(const struct ir_func *f, ir_block_ref b)
     return f->ins[f->blocks[b].last].op == IR_TRAP;
 }
 
+struct edge_counts {
+    uint64_t succs, preds;
+};
+
+/* Cold is what the front end says, what traps, and what such a block dominates, so that definitions
+ * keep standing before their uses. Answers how many successors and predecessors there are. */
+static struct edge_counts mark_cold(struct ir_func *f)
+{
+    struct edge_counts edges = {0, 0};
+    f->blocks[f->order[0]].flags &= (uint16_t)~IR_BLOCK_COLD;
+    for (uint32_t i = 0; i < f->order_count; i++) {
+        struct ir_block *b = &f->blocks[f->order[i]];
+        edges.succs += b->succ_count;
+        edges.preds += b->pred_count;
+        if (i && (f->blocks[b->idom].flags & IR_BLOCK_COLD || leads_to_trap(f, f->order[i])))
+            b->flags |= IR_BLOCK_COLD;
+    }
+    return edges;
+}
+
+static void place_block(struct target_compiler *c, ir_block_ref b, bool cold)
+{
+    const struct ir_block *from = &c->f->blocks[b];
+    c->place.data[b] = c->blocks.count;
+    c->blocks.data[c->blocks.count++] = (struct mblock){
+        .ir = b,
+        .depth = from->loop_depth,
+        .cold = cold,
+        .header = from->flags & IR_BLOCK_LOOP_HEADER,
+    };
+}
+
 bool layout_blocks(struct target_compiler *c)
 {
     struct ir_func *f = c->f;
     if (!loops_in_one_piece(c))
         return false;
-    uint32_t n = c->order.count;
-    if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, n))
+    uint32_t n = c->order.count, cold = 0;
+    struct edge_counts edges = mark_cold(f);
+    if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, n) ||
+        !vec_reserve(c, c->pred_first, (uint64_t)n + 1) ||
+        !vec_reserve(c, c->targets, edges.succs) || !vec_reserve(c, c->preds, edges.preds))
         return false;
-    /* Cold is what the front end says, what traps, and what such a block dominates, so that
-     * definitions keep standing before their uses. */
-    for (uint32_t i = 0; i < f->order_count; i++) {
-        struct ir_block *b = &f->blocks[f->order[i]];
-        if (i && (leads_to_trap(f, f->order[i]) || f->blocks[b->idom].flags & IR_BLOCK_COLD))
-            b->flags |= IR_BLOCK_COLD;
-        if (!i)
-            b->flags &= (uint16_t)~IR_BLOCK_COLD;
+    uint32_t *order = c->order.data, *place = c->place.data;
+    c->blocks.count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (f->blocks[order[i]].flags & IR_BLOCK_COLD)
+            order[cold++] = order[i];
+        else
+            place_block(c, order[i], false);
     }
-    c->blocks.count = n;
-    uint32_t place = 0;
-    for (int cold = 0; cold < 2; cold++) {
-        for (uint32_t i = 0; i < n; i++) {
-            ir_block_ref b = c->order.data[i];
-            const struct ir_block *from = &f->blocks[b];
-            if (!!(from->flags & IR_BLOCK_COLD) != cold)
-                continue;
-            c->place.data[b] = place;
-            c->blocks.data[place++] = (struct mblock){
-                .ir = b,
-                .depth = from->loop_depth,
-                .cold = cold,
-                .header = from->flags & IR_BLOCK_LOOP_HEADER,
-            };
-        }
-    }
-    if (!vec_reserve(c, c->pred_first, (uint64_t)n + 1))
-        return false;
-    c->targets.count = c->preds.count = 0;
+    for (uint32_t i = 0; i < cold; i++)
+        place_block(c, order[i], true);
+    uint32_t *targets = c->targets.data, *preds = c->preds.data;
     for (uint32_t i = 0; i < n; i++) {
         struct mblock *b = &c->blocks.data[i];
         const struct ir_block *from = &f->blocks[b->ir];
-        if (!vec_reserve(c, c->targets, (uint64_t)c->targets.count + from->succ_count) ||
-            !vec_reserve(c, c->preds, (uint64_t)c->preds.count + from->pred_count))
-            return false;
-        b->succs = c->targets.count;
+        b->succs = (uint32_t)(targets - c->targets.data);
         b->succ_count = from->succ_count;
         for (uint32_t k = 0; k < from->succ_count; k++)
-            c->targets.data[c->targets.count++] = c->place.data[ir_succs(f, b->ir)[k]];
-        c->pred_first.data[i] = c->preds.count;
+            *targets++ = place[f->pool[from->succs + k]];
+        c->pred_first.data[i] = (uint32_t)(preds - c->preds.data);
         for (uint32_t k = 0; k < from->pred_count; k++)
-            c->preds.data[c->preds.count++] = c->place.data[ir_preds(f, b->ir)[k]];
+            *preds++ = place[f->pool[from->preds + k]];
     }
-    c->pred_first.data[n] = c->preds.count;
+    c->targets.count = (uint32_t)(targets - c->targets.data);
+    c->pred_first.data[n] = c->preds.count = (uint32_t)(preds - c->preds.data);
     return true;
 }

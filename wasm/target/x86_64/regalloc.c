@@ -456,9 +456,11 @@ static void settle(struct scan *s, uint32_t i)
 {
     struct target_compiler *c = s->c;
     struct interval *it = at(s, i);
+    if (it->end <= s->position)
+        return;
     while (it->range < it->range_end && c->ranges.data[it->range].to <= s->position)
         it->range++;
-    if (it->end <= s->position || it->range == it->range_end)
+    if (it->range == it->range_end)
         return;
     if (c->ranges.data[it->range].from > s->position) {
         hole_push(s, i);
@@ -543,27 +545,25 @@ static unsigned hint_reg(struct scan *s, mreg hint)
     return v->last_reg ? v->last_reg : vreg_at(s->c, phi_leader(s->c, hint))->group_reg;
 }
 
-static unsigned collect_hints(struct scan *s, uint32_t i, uint8_t hints[8])
+/* Registers that the current interval IT would like, the first one most; 0: none. */
+enum { HINTS = 6 };
+static void collect_hints(struct scan *s, const struct interval *it, uint8_t hints[HINTS])
 {
     struct target_compiler *c = s->c;
-    const struct interval *it = at(s, i);
     const struct vreg *v = vreg_at(c, it->vreg);
-    unsigned n = 0;
-    if (it->split)
-        hints[n++] = v->last_reg; /* where an earlier part was */
-    hints[n++] = vreg_at(c, phi_leader(c, it->vreg))->group_reg;
-    for (uint32_t u = it->use; v->hinted && u < it->use_end && u < it->use + 4; u++)
-        if (c->uses.data[u].hint) {
-            hints[n++] = c->uses.data[u].hint;
+    hints[0] = v->last_reg; /* where an earlier part was */
+    hints[1] = vreg_at(c, phi_leader(c, it->vreg))->group_reg;
+    hints[2] = 0;
+    for (uint32_t u = it->use; v->hinted && u < it->use_end && u < it->use + 4; u++) {
+        hints[2] = c->uses.data[u].hint;
+        if (hints[2])
             break;
-        }
-    if (v->hint2)
-        hints[n++] = (uint8_t)hint_reg(s, v->hint2);
-    if (v->hint)
-        hints[n++] = (uint8_t)hint_reg(s, v->hint);
+    }
+    hints[3] = (uint8_t)hint_reg(s, v->hint2);
+    hints[4] = (uint8_t)hint_reg(s, v->hint);
+    hints[5] = 0;
     if (v->hint2 >= FIRST_VREG)
-        hints[n++] = vreg_at(c, phi_leader(c, v->hint2))->group_reg;
-    return n;
+        hints[5] = vreg_at(c, phi_leader(c, v->hint2))->group_reg;
 }
 
 /* Until when register R is free for the current interval IT. */
@@ -598,7 +598,7 @@ static inline unsigned first_free(struct scan *s, const struct interval *it, uin
 {
     for (; regs; regs &= regs - 1) {
         unsigned r = (unsigned)__builtin_ctzll(regs);
-        bool simple = !it->split && s->fixed_from[r] >= it->end; /* mostly */
+        bool simple = s->fixed_from[r] >= it->end && (!it->split || !s->c->holes[r].count);
         if (simple || free_until(s, it, r) >= it->end)
             return r;
     }
@@ -611,20 +611,21 @@ static bool take_free(struct scan *s, uint32_t i, const struct class *class)
     const struct interval *it = at(s, i);
     s->call = intersect_calls(s, it);
     s->known = 0;
-    uint8_t hints[8];
-    unsigned hint_count = collect_hints(s, i, hints), n = 0, reg = 0;
-    uint64_t idle = s->idle & class->regs & (s->call < it->end ? SAVED : ~0ull);
-    for (unsigned k = 0; k < hint_count; k++)
-        if (class->regs >> hints[k] & 1)
-            hints[n++] = hints[k];
-    for (unsigned k = 0; k < n && !reg && idle; k++)
-        reg = first_free(s, it, idle & 1ull << hints[k]);
+    uint8_t hints[HINTS];
+    collect_hints(s, it, hints);
+    uint64_t idle = s->idle & class->regs, whole = s->call < it->end ? idle & SAVED : idle;
+    uint64_t wished = 0;
+    for (unsigned k = 0; k < HINTS; k++)
+        wished |= 1ull << hints[k];
+    unsigned reg = 0;
+    for (unsigned k = 0; k < HINTS && !reg && wished & whole; k++)
+        reg = first_free(s, it, whole & 1ull << hints[k]);
     if (!reg)
-        reg = first_free(s, it, idle & ~SAVED);
+        reg = first_free(s, it, whole & ~SAVED);
     if (!reg)
-        reg = first_free(s, it, idle & SAVED & (uint64_t)c->used_regs << 1);
+        reg = first_free(s, it, whole & SAVED & (uint64_t)c->used_regs << 1);
     if (!reg)
-        reg = first_free(s, it, idle & SAVED);
+        reg = first_free(s, it, whole & SAVED);
     if (reg) {
         occupy(s, i, reg);
         return true;
@@ -632,14 +633,16 @@ static bool take_free(struct scan *s, uint32_t i, const struct class *class)
     uint32_t best = 0;
     for (unsigned k = 0; k < class->count; k++) {
         unsigned r = class->order[k];
-        uint32_t until = s->idle >> r & 1 ? free_until(s, it, r) : 0;
+        if (!(idle >> r & 1) || (best >= s->call && !callee_saved(r)))
+            continue;
+        uint32_t until = free_until(s, it, r);
         if (until > best) {
             best = until;
             reg = r;
         }
     }
-    for (unsigned k = 0; k < n && best; k++)
-        if (free_until(s, it, hints[k]) == best)
+    for (unsigned k = 0; k < HINTS; k++)
+        if (idle >> hints[k] & 1 && free_until(s, it, hints[k]) == best)
             reg = hints[k];
     if (!reg || best == 0)
         return false;
