@@ -79,6 +79,8 @@ void target_compiler_free(struct target_compiler *c)
     FREE(loop_edges);
     FREE(merged);
     FREE(joins);
+    FREE(join_from);
+    FREE(join_groups);
     FREE(stays);
     FREE(parted);
     FREE(block_of);
@@ -141,6 +143,8 @@ static void after_resolution(struct target_compiler *c)
     vec_drop(c->pred_first);
     vec_drop(c->defs);
     vec_drop(c->joins);
+    vec_drop(c->join_from);
+    vec_drop(c->join_groups);
     vec_drop(c->stays);
 }
 

@@ -275,11 +275,16 @@ struct gap_move {
 };
 enum { GAP_EDGE_IN, GAP_STORE, GAP_SPLIT, GAP_EDGE_OUT };
 
-/* A block's start, and the next block, this one or behind, that control flow reaches otherwise than
- * from the one before it; of such a one where the first and the last end that lead there. */
-struct join {
-    uint32_t start, next, first_end, last_end;
+/* A block that control flow reaches otherwise than from the one before it: its start; the first and
+ * the last end of a block that leads there. Groups of so many are looked at together. */
+struct ends {
+    uint32_t first, last;
 };
+struct join {
+    uint32_t start, block;
+    struct ends ends;
+};
+enum { JOIN_GROUP = 8 };
 /* A piece of a virtual register's life in one place. */
 struct stay {
     uint32_t from, to;
@@ -360,8 +365,10 @@ struct target_compiler {
     VEC(uint32_t) loop_of, loop_end; /* of blocks: innermost loop's header; of headers: position */
     VEC(struct gap_move) moves, merged;
     VEC(struct loop_edge) loop_edges;
-    VEC(struct join) joins; /* of blocks, and two more */
-    VEC(struct stay) stays; /* of the register that is looked at, by position */
+    VEC(struct join) joins;       /* in order, and some that never come */
+    VEC(uint32_t) join_from;      /* of blocks, and two more: the first join there or behind */
+    VEC(struct ends) join_groups; /* the outermost ends */
+    VEC(struct stay) stays;       /* of the register that is looked at, by position */
     VEC(uint32_t) parted;   /* virtual registers that are not all their life in one register */
     VEC(uint32_t) block_of; /* of instructions (position / 2): block, for split positions */
     uint32_t used_regs;     /* bit per register number */

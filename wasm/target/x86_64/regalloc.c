@@ -545,25 +545,33 @@ static unsigned hint_reg(struct scan *s, mreg hint)
     return v->last_reg ? v->last_reg : vreg_at(s->c, phi_leader(s->c, hint))->group_reg;
 }
 
-/* Registers that the current interval IT would like, the first one most; 0: none. */
+/* Registers that the current interval IT would like, the first one most, 0: none; answers them as a
+ * set too. */
 enum { HINTS = 6 };
-static void collect_hints(struct scan *s, const struct interval *it, uint8_t hints[HINTS])
+static inline uint64_t collect_hints(struct scan *s, const struct interval *it,
+                                     uint8_t hints[HINTS])
 {
     struct target_compiler *c = s->c;
     const struct vreg *v = vreg_at(c, it->vreg);
-    hints[0] = v->last_reg; /* where an earlier part was */
-    hints[1] = vreg_at(c, phi_leader(c, it->vreg))->group_reg;
-    hints[2] = 0;
-    for (uint32_t u = it->use; v->hinted && u < it->use_end && u < it->use + 4; u++) {
-        hints[2] = c->uses.data[u].hint;
-        if (hints[2])
-            break;
-    }
-    hints[3] = (uint8_t)hint_reg(s, v->hint2);
-    hints[4] = (uint8_t)hint_reg(s, v->hint);
-    hints[5] = 0;
+    unsigned before = v->last_reg; /* of an earlier part */
+    unsigned group = vreg_at(c, phi_leader(c, it->vreg))->group_reg;
+    unsigned use = 0, next = 0, next_group = 0, source = 0;
+    for (uint32_t u = it->use; v->hinted && !use && u < it->use_end && u < it->use + 4; u++)
+        use = c->uses.data[u].hint;
+    if (v->hint2)
+        next = hint_reg(s, v->hint2);
+    if (v->hint)
+        source = hint_reg(s, v->hint);
     if (v->hint2 >= FIRST_VREG)
-        hints[5] = vreg_at(c, phi_leader(c, v->hint2))->group_reg;
+        next_group = vreg_at(c, phi_leader(c, v->hint2))->group_reg;
+    hints[0] = (uint8_t)before;
+    hints[1] = (uint8_t)group;
+    hints[2] = (uint8_t)use;
+    hints[3] = (uint8_t)next;
+    hints[4] = (uint8_t)source;
+    hints[5] = (uint8_t)next_group;
+    return 1ull << before | 1ull << group | 1ull << use | 1ull << next | 1ull << source |
+           1ull << next_group;
 }
 
 /* Until when register R is free for the current interval IT. */
@@ -612,11 +620,8 @@ static bool take_free(struct scan *s, uint32_t i, const struct class *class)
     s->call = intersect_calls(s, it);
     s->known = 0;
     uint8_t hints[HINTS];
-    collect_hints(s, it, hints);
+    uint64_t wished = collect_hints(s, it, hints);
     uint64_t idle = s->idle & class->regs, whole = s->call < it->end ? idle & SAVED : idle;
-    uint64_t wished = 0;
-    for (unsigned k = 0; k < HINTS; k++)
-        wished |= 1ull << hints[k];
     unsigned reg = 0;
     for (unsigned k = 0; k < HINTS && !reg && wished & whole; k++)
         reg = first_free(s, it, whole & 1ull << hints[k]);

@@ -85,7 +85,8 @@ static void between_parts(struct target_compiler *c, mreg r)
             continue;
         }
         uint32_t b = c->block_of.data[pos / 2];
-        if (c->joins.data[b].next != b && c->pred_first.data[b] != c->pred_first.data[b + 1])
+        if (c->joins.data[c->join_from.data[b]].block != b &&
+            c->pred_first.data[b] != c->pred_first.data[b + 1])
             on_edge(c, r, b - 1, b, at(c, i)->reg, part->reg);
     }
 }
@@ -133,26 +134,45 @@ static unsigned stay_before(const struct target_compiler *c, uint32_t pos)
     return c->stays.data[low].reg;
 }
 
-/* Compares where R is at the end of blocks with where the next ones want it, where control flow
- * joins. A block's start in a range, unless R begins there, is where R comes in. Most joins are
- * within one stay, with all the blocks that lead there. */
+/* Compares where R is at the ends of the blocks before JOIN with STAY, where it is in there. */
+static void on_join(struct target_compiler *c, mreg r, const struct join *join, struct stay stay)
+{
+    const uint32_t *preds = c->preds.data, *first = c->pred_first.data;
+    uint32_t b = join->block;
+    for (uint32_t i = first[b]; i < first[b + 1]; i++) {
+        uint32_t end = c->starts.data[preds[i] + 1];
+        if (end > stay.from && end <= stay.to)
+            continue;
+        unsigned from = stay_before(c, end);
+        if (from != stay.reg)
+            on_edge(c, r, preds[i], b, from, stay.reg);
+    }
+}
+
+static bool within(const struct stay *stay, const struct ends *ends)
+{
+    return ends->first > stay->from && ends->last <= stay->to;
+}
+
+/* Moves where control flow joins. A block's start in a range, unless R begins there, is where R
+ * comes in. Most joins, and groups of them, are within one stay, with all blocks that lead there.
+ */
 static void on_joins(struct target_compiler *c, mreg r)
 {
     const struct join *joins = c->joins.data;
-    const uint32_t *preds = c->preds.data, *first = c->pred_first.data;
     uint32_t start = vreg_at(c, r)->start;
-    for (uint32_t k = 0; k < c->stays.count; k++) {
-        struct stay stay = c->stays.data[k];
-        uint32_t b = block_from(c, stay.from);
-        b += joins[b].start == start;
-        for (b = joins[b].next; joins[b].start < stay.to; b = joins[b + 1].next) {
-            if (joins[b].first_end > stay.from && joins[b].last_end <= stay.to)
+    for (uint32_t i = 0; i < c->stays.count; i++) {
+        struct stay stay = c->stays.data[i];
+        uint32_t k = c->join_from.data[block_from(c, stay.from)];
+        k += joins[k].start == start;
+        while (joins[k].start < stay.to) {
+            if (k % JOIN_GROUP == 0 && within(&stay, &c->join_groups.data[k / JOIN_GROUP])) {
+                k += JOIN_GROUP;
                 continue;
-            for (uint32_t i = first[b]; i < first[b + 1]; i++) {
-                unsigned from = stay_before(c, c->starts.data[preds[i] + 1]);
-                if (from != stay.reg)
-                    on_edge(c, r, preds[i], b, from, stay.reg);
             }
+            if (!within(&stay, &joins[k].ends))
+                on_join(c, r, &joins[k], stay);
+            k++;
         }
     }
 }
@@ -161,26 +181,32 @@ static void on_joins(struct target_compiler *c, mreg r)
 static bool find_joins(struct target_compiler *c)
 {
     const uint32_t *preds = c->preds.data, *first = c->pred_first.data, *starts = c->starts.data;
-    uint32_t blocks = c->blocks.count;
-    if (!vec_reserve(c, c->joins, (uint64_t)blocks + 2))
+    uint32_t blocks = c->blocks.count, count = 0;
+    if (!vec_reserve(c, c->joins, (uint64_t)blocks + JOIN_GROUP) ||
+        !vec_reserve(c, c->join_groups, (uint64_t)blocks / JOIN_GROUP + 1) ||
+        !vec_reserve(c, c->join_from, (uint64_t)blocks + 2))
         return false;
-    struct join *joins = c->joins.data;
-    joins[blocks] = joins[blocks + 1] = (struct join){.start = UINT32_MAX, .next = blocks};
-    for (uint32_t b = blocks; b-- > 0;) {
-        joins[b].start = starts[b];
-        joins[b].next = joins[b + 1].next;
+    for (uint32_t b = 0; b < blocks; b++) {
+        c->join_from.data[b] = count;
         uint32_t i = first[b], end = first[b + 1];
         if (end - i < 2 && (end == i || preds[i] + 1 == b))
             continue;
-        joins[b].next = b;
         uint32_t low = preds[i], high = low;
         for (i++; i < end; i++) {
             low = preds[i] < low ? preds[i] : low;
             high = preds[i] > high ? preds[i] : high;
         }
-        joins[b].first_end = starts[low + 1];
-        joins[b].last_end = starts[high + 1];
+        struct ends ends = {starts[low + 1], starts[high + 1]};
+        struct ends *group = &c->join_groups.data[count / JOIN_GROUP];
+        if (count % JOIN_GROUP == 0)
+            *group = ends;
+        group->first = ends.first < group->first ? ends.first : group->first;
+        group->last = ends.last > group->last ? ends.last : group->last;
+        c->joins.data[count++] = (struct join){starts[b], b, ends};
     }
+    c->join_from.data[blocks] = c->join_from.data[blocks + 1] = count;
+    for (unsigned k = 0; k < JOIN_GROUP; k++) /* as far as a step over the last group leads */
+        c->joins.data[count + k] = (struct join){.start = UINT32_MAX, .block = UINT32_MAX};
     return true;
 }
 
