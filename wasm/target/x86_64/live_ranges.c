@@ -1,7 +1,7 @@
-/* Where each virtual register lives, as ranges of positions. Those that are used in other blocks
- * than that of their definition are looked at 64 at a time, a bit each: from their uses back to
- * their definitions, the last block first, then forwards again, where only blocks cost something in
- * which a range begins or ends. A definition stands before all uses. */
+/* Where each virtual register lives, as ranges of positions. Most are used in the block of their
+ * definition or where only that leads. The others are looked at 64 at a time, a bit each: from
+ * their uses back to their definitions, the last block first, then forwards again, where only
+ * blocks cost something in which a range begins or ends. A definition stands before all uses. */
 #include "target/x86_64/mir.h"
 
 #include <string.h>
@@ -11,6 +11,7 @@ enum { BATCH = 64 };
 /* 64 registers or fewer, and where the range of each stands that is being made. */
 struct batch {
     uint32_t count;
+    uint32_t defs[BATCH]; /* numbers in c->defs */
     mreg regs[BATCH];
     uint32_t from[BATCH];
     uint32_t use[BATCH];  /* the first that is not behind, in c->uses */
@@ -166,13 +167,33 @@ static void put_ranges(struct target_compiler *c, struct batch *batch, struct bl
     }
 }
 
-/* Finds where the registers of a batch live. */
-static void find_ranges(struct target_compiler *c, struct batch *batch, struct block_word *words)
+/* The interval of the K-th register that is defined, whose ranges begin with number RANGE and are
+ * the last ones so far. */
+static void put_interval(struct target_compiler *c, uint32_t k, uint32_t range)
 {
-    struct block_sets sets = {words, UINT32_MAX, 0};
+    mreg r = c->defs.data[k];
+    struct vreg *v = vreg_at(c, r);
+    uint32_t use = v->uses;
+    v->end = c->ranges.data[c->ranges.count - 1].to;
+    v->range = range;
+    v->current = 0;
+    v->interval = k + 1;
+    c->intervals.data[k + 1] = (struct interval){
+        .vreg = r,
+        .start = v->start,
+        .end = v->end,
+        .range = range,
+        .range_end = c->ranges.count,
+        .use = use,
+        .use_end = use + c->use_counts.data[r],
+    };
+}
+
+/* Finds where the registers of a batch live, and empties it. */
+static bool do_batch(struct target_compiler *c, struct batch *batch)
+{
+    struct block_sets sets = {c->sets.data, UINT32_MAX, 0};
     c->range_nodes.count = 1; /* 0 is none */
-    if (!batch->count)
-        return;
     for (uint32_t i = 0; i < batch->count; i++) {
         batch->use[i] = vreg_at(c, batch->regs[i])->uses;
         batch->last[i] = 0;
@@ -180,57 +201,52 @@ static void find_ranges(struct target_compiler *c, struct batch *batch, struct b
     }
     go_back(c, &sets);
     put_ranges(c, batch, &sets);
-}
-
-/* The interval of R, with its ranges: those in the ring that ends with LAST, or 0: the one from its
- * definition to its last use. There is room for them. */
-static void put_interval(struct target_compiler *c, mreg r, uint32_t last)
-{
-    struct vreg *v = vreg_at(c, r);
-    uint32_t use = v->uses, use_end = use + c->use_counts.data[r], range = c->ranges.count;
-    struct range *ranges = c->ranges.data;
-    if (last) {
-        uint32_t n = last;
+    if (c->failed || !vec_reserve(c, c->ranges, (uint64_t)c->ranges.count + c->range_nodes.count))
+        return false;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint32_t range = c->ranges.count, n = batch->last[i];
         do {
             n = c->range_nodes.data[n].next;
-            ranges[c->ranges.count++] = c->range_nodes.data[n].range;
-        } while (n != last);
-        v->end = ranges[c->ranges.count - 1].to;
-    } else {
-        uint32_t to = use < use_end ? c->uses.data[use_end - 1].pos + 1 : v->start + 1;
-        if (v->end < to) /* else it lives through its instruction */
-            v->end = to;
-        ranges[c->ranges.count++] = (struct range){v->start, v->end};
+            c->ranges.data[c->ranges.count++] = c->range_nodes.data[n].range;
+        } while (n != batch->last[i]);
+        put_interval(c, batch->defs[i], range);
     }
-    v->range = range;
-    v->current = 0;
-    v->interval = c->intervals.count;
-    c->intervals.data[c->intervals.count++] = (struct interval){
-        .vreg = r,
-        .start = v->start,
-        .end = v->end,
-        .range = range,
-        .range_end = c->ranges.count,
-        .use = use,
-        .use_end = use_end,
-    };
+    batch->count = 0;
+    return true;
 }
 
-/* The next registers, from FIRST in the order of definitions, that are used behind the block of
- * that; answers up to where. */
-static uint32_t find_batch(struct target_compiler *c, struct batch *batch, uint32_t first)
+/* Whether R is used only in the block of its definition and in blocks that only that one leads to:
+ * adds its ranges. */
+static bool lives_near(struct target_compiler *c, mreg r)
 {
-    const uint32_t *defs = c->defs.data;
-    const struct use *uses = c->uses.data;
-    uint32_t end = first, count = 0;
-    for (; end < c->defs.count && count < BATCH; end++) {
-        const struct vreg *v = vreg_at(c, defs[end]);
-        uint32_t used = c->use_counts.data[defs[end]];
-        batch->regs[count] = defs[end];
-        count += used && uses[v->uses + used - 1].pos >= c->starts.data[def_block(c, v) + 1];
+    const struct vreg *v = vreg_at(c, r);
+    const uint32_t *starts = c->starts.data, *first = c->pred_first.data;
+    const struct use *use = c->uses.data + v->uses, *behind = use + c->use_counts.data[r];
+    uint32_t def = def_block(c, v), end = starts[def + 1], ranges = c->ranges.count;
+    struct range range = {v->start, end};
+    if (use == behind || behind[-1].pos < end) {
+        range.to = use == behind ? v->start + 1 : behind[-1].pos + 1;
+        if (range.to < v->end) /* through its instruction */
+            range.to = v->end;
+        return vec_push(c, c->ranges, range);
     }
-    batch->count = count;
-    return end;
+    for (; use < behind; use++) {
+        if (use->pos >= end) {
+            uint32_t b = c->block_of.data[use->pos / 2];
+            if (first[b + 1] - first[b] != 1 || c->preds.data[first[b]] != def) {
+                c->ranges.count = ranges;
+                return false;
+            }
+            if (range.to != starts[b]) {
+                vec_push(c, c->ranges, range);
+                range.from = starts[b];
+            }
+            end = starts[b + 1];
+        }
+        if (end != starts[def + 1])
+            range.to = use->pos + 1;
+    }
+    return vec_push(c, c->ranges, range);
 }
 
 bool live_ranges(struct target_compiler *c)
@@ -242,22 +258,21 @@ bool live_ranges(struct target_compiler *c)
         !vec_reserve(c, c->sets, words))
         return false;
     c->intervals.data[0] = (struct interval){0}; /* means none */
-    c->intervals.count = 1;
+    c->intervals.count = c->defs.count + 1;
     memset(c->live.data, 0, blocks * sizeof *c->live.data);
     memset(c->sets.data, 0, words * sizeof *c->sets.data);
     struct batch batch;
-    for (uint32_t first = 0, end; first < c->defs.count; first = end) {
-        end = find_batch(c, &batch, first);
-        find_ranges(c, &batch, c->sets.data);
-        if (c->failed ||
-            !vec_reserve(c, c->ranges,
-                         (uint64_t)c->ranges.count + (end - first) + c->range_nodes.count))
-            return false;
-        for (uint32_t k = first, i = 0; k < end; k++) {
-            mreg r = c->defs.data[k];
-            bool leaves = i < batch.count && batch.regs[i] == r;
-            put_interval(c, r, leaves ? batch.last[i++] : 0);
+    batch.count = 0;
+    for (uint32_t k = 0; k < c->defs.count; k++) {
+        uint32_t range = c->ranges.count;
+        if (lives_near(c, c->defs.data[k])) {
+            put_interval(c, k, range);
+            continue;
         }
+        batch.defs[batch.count] = k;
+        batch.regs[batch.count++] = c->defs.data[k];
+        if (batch.count == BATCH && !do_batch(c, &batch))
+            return false;
     }
-    return true;
+    return !c->failed && (!batch.count || do_batch(c, &batch));
 }
