@@ -15,6 +15,7 @@ struct repair {
     uint32_t def_count;
     struct use *uses;
     uint32_t use_count, use_capacity;
+    uint64_t *originals;     /* a bit set of instructions */
     uint32_t *first;         /* by number of definition: uses of its original (the first of its) */
     uint32_t *stamp, *value; /* by block: what reaches its end, if the stamp is that of now */
     uint32_t *path;          /* blocks */
@@ -47,33 +48,39 @@ static bool note_use(struct repair *r, ir_ref user, uint32_t operand, uint32_t d
     return true;
 }
 
-/* All uses of originals outside of their own blocks. mark: number of the first definition, from 1.
- */
+/* USED, if it is an original, is operand K of USER. mark of originals: number of the first
+ * definition. */
+static inline bool look_at(struct repair *r, ir_ref user, uint32_t k, ir_ref used)
+{
+    if (!(r->originals[used / 64] >> used % 64 & 1))
+        return true;
+    const struct ir_ins *original = &r->f->ins[used], *ins = &r->f->ins[user];
+    /* An original that cannot be reached any more has lost its place. */
+    if (original->op != IR_NOP && original->block == ins->block && ins->op != IR_PHI)
+        return true;
+    return note_use(r, user, k, original->mark);
+}
+
+/* All uses of originals outside of their own blocks. */
 static bool find_uses(struct repair *r)
 {
     struct ir_func *f = r->f;
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref n = f->blocks[f->order[i]].first; n; n = f->ins[n].next)
-            f->ins[n].mark = 0;
-    for (uint32_t i = 0; i < r->def_count; i++)
-        f->ins[r->defs[i].original].mark = 0;
     for (uint32_t i = r->def_count; i-- > 0;) {
-        f->ins[r->defs[i].original].mark = i + 1;
+        ir_ref original = r->defs[i].original;
+        f->ins[original].mark = i;
+        r->originals[original / 64] |= UINT64_C(1) << original % 64;
         r->first[i] = IR_NONE;
     }
     for (uint32_t i = 0; i < f->order_count; i++) {
         for (ir_ref n = f->blocks[f->order[i]].first; n; n = f->ins[n].next) {
-            struct ir_ins *ins = &f->ins[n];
-            uint32_t count = ir_operand_count(ins);
-            for (uint32_t k = 0; k < count; k++) {
-                const struct ir_ins *used = &f->ins[*ir_operand(f, ins, k)];
-                /* An original that cannot be reached any more has lost its place. */
-                if (!used->mark ||
-                    (used->op != IR_NOP && used->block == ins->block && ins->op != IR_PHI))
-                    continue;
-                if (!note_use(r, n, k, used->mark - 1))
+            const struct ir_ins *ins = &f->ins[n];
+            struct ir_shape shape = ir_shapes[ins->op];
+            for (uint32_t k = 0; k < shape.fixed; k++)
+                if (!look_at(r, n, k, ins->abc[k]))
                     return false;
-            }
+            for (uint32_t k = 0; shape.list && k < ins->count; k++)
+                if (!look_at(r, n, shape.fixed + k, f->pool[ins->list + k]))
+                    return false;
         }
     }
     return true;
@@ -178,16 +185,42 @@ static void drop_superfluous(struct repair *r)
     }
 }
 
+static void unlink_copy(struct ir_func *f, ir_ref r)
+{
+    if (f->ins[r].op == IR_COPY)
+        ir_unlink(f, r);
+}
+
+/* Takes the copies away. What uses them is a use of an original, a phi, or as new as they are. */
+static bool drop_copies(struct repair *r)
+{
+    struct ir_func *f = r->f;
+    ir_ref first = f->ins_count;
+    for (uint32_t i = 0; i < r->def_count; i++)
+        first = r->defs[i].copy < first ? r->defs[i].copy : first;
+    for (uint32_t u = 0; u < r->use_count; u++)
+        ir_resolve_operands(f, &f->ins[r->uses[u].user]);
+    for (ir_ref n = first; n < f->ins_count; n++)
+        ir_resolve_operands(f, &f->ins[n]);
+    for (uint32_t i = 0; i < r->def_count; i++)
+        unlink_copy(f, r->defs[i].copy);
+    for (uint32_t i = 0; i < r->phi_count; i++)
+        unlink_copy(f, r->phis[i]);
+    return ir_resolve_phis(f);
+}
+
 bool repair_ssa(struct ir_func *f, const struct repair_def *defs, uint32_t count)
 {
     struct repair r = {.f = f, .defs = defs, .def_count = count, .block_count = f->block_count};
-    size_t words = (size_t)count + 3 * (size_t)f->block_count;
-    r.first = wasm_host_alloc(words * sizeof *r.first);
-    bool good = r.first;
+    size_t set = f->ins_count / 64 + 1, words = (size_t)count + 3 * (size_t)f->block_count;
+    r.originals = wasm_host_alloc(set * sizeof *r.originals + words * sizeof *r.first);
+    bool good = r.originals;
     if (good) {
+        r.first = (uint32_t *)(r.originals + set);
         r.stamp = r.first + count;
         r.value = r.stamp + f->block_count;
         r.path = r.value + f->block_count;
+        memset(r.originals, 0, set * sizeof *r.originals);
         memset(r.stamp, 0, f->block_count * sizeof *r.stamp);
         good = find_uses(&r);
     }
@@ -198,10 +231,12 @@ bool repair_ssa(struct ir_func *f, const struct repair_def *defs, uint32_t count
         repair_one(&r, i, end);
         good = !f->failed;
     }
-    if (good)
+    if (good) {
         drop_superfluous(&r);
-    wasm_host_free(r.first);
+        good = drop_copies(&r);
+    }
+    wasm_host_free(r.originals);
     wasm_host_free(r.uses);
     wasm_host_free(r.phis);
-    return good && ir_resolve(f);
+    return good;
 }

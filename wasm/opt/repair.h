@@ -14,6 +14,7 @@ struct repair_def {
  * DEFS is sorted by ORIGINAL, so that those of one stand together. Uses in copied blocks of what
  * the same copy defines refer to that already. A COPY instruction in a copied block whose access is
  * REPAIR_PHI stands for a phi: what it copies is meant at the end of the only predecessor.
+ * Other copies must not be there, and of these nobody else knows but phis and what is newer.
  * After ir_analyse(); what is not reachable is left alone. Time: originals times blocks, at worst.
  * false: out of memory. */
 enum { REPAIR_PHI = 1 };
