@@ -115,24 +115,36 @@ bool body_check_types(struct body_decoder *d, const uint8_t *types, uint32_t cou
     return true;
 }
 
+/* In unreachable code, or on the way to an error. */
+static __attribute__((noinline)) bool numeric_slowly(struct body_decoder *d)
+{
+    const struct opcode *op = d->op;
+    ir_ref a, b;
+    if ((op->param_count == 2 && !body_pop(d, op->params[1], &b)) ||
+        !body_pop(d, op->params[0], &a))
+        return false;
+    return body_push(d, op->result, 0);
+}
+
 bool op_numeric(struct body_decoder *d)
 {
     const struct opcode *op = d->op;
-    ir_ref a, b = 0;
-    if (op->param_count == 2 && !body_pop(d, op->params[1], &b))
-        return false;
-    if (!body_pop(d, op->params[0], &a))
-        return false;
-    ir_ref result = 0;
-    if (d->live) {
-        result = body_emit(d, op->ir, ir_type_of(op->result));
-        d->f->ins[result].a = a;
-        d->f->ins[result].b = b;
-    }
-    return body_push(d, op->result, result);
+    uint32_t last = op->param_count - 1u; /* there are one or two */
+    if (!d->live || d->operand_count - d->top->height <= last)
+        return numeric_slowly(d);
+    struct operand *a = &d->operands[d->operand_count - 1 - last];
+    if (a->type != op->params[0] || a[last].type != op->params[last])
+        return numeric_slowly(d);
+    ir_ref result = body_emit(d, op->ir, ir_type_of(op->result));
+    struct ir_ins *ins = ir_at(d->f, result);
+    ins->a = a->value;
+    ins->b = last ? a[1].value : 0;
+    *a = (struct operand){result, op->result};
+    d->operand_count -= last;
+    return true;
 }
 
-static bool push_const(struct body_decoder *d, uint8_t type, uint64_t bits)
+static inline bool push_const(struct body_decoder *d, uint8_t type, uint64_t bits)
 {
     return body_push(d, type, d->live ? ssa_constant(&d->ssa, ir_type_of(type), bits) : 0);
 }
@@ -429,6 +441,7 @@ struct body_decoder *body_decoder_new(const struct module_info *info)
         return NULL;
     memset(d, 0, sizeof *d);
     d->info = info;
+    d->plain_memory = info->memory_count && !info->memories[0].is64;
     ssa_init(&d->ssa);
     return d;
 }

@@ -84,6 +84,7 @@ struct body_decoder {
     struct opcode vector;    /* … made up for those of the table of vector operations … */
     uint32_t offset;         /* … and where it stands */
     bool live;               /* BLOCK is being built */
+    bool plain_memory;       /* memory 0 is there and has 32-bit addresses */
     ir_block_ref block;
 
     struct operand *operands;

@@ -64,9 +64,11 @@ static __attribute__((cold)) bool refuse_memarg(struct body_decoder *d, uint32_t
                      align, d->op->name);
 }
 
-bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset)
+enum { HAS_MEMORY = 64 }; /* beside the alignment's logarithm */
+
+static __attribute__((noinline)) bool read_memarg_slowly(struct body_decoder *d, uint32_t *memory,
+                                                         uint64_t *offset)
 {
-    enum { HAS_MEMORY = 64 }; /* beside the alignment's logarithm */
     const struct module_info *info = d->info;
     uint32_t align, offset32;
     *memory = 0;
@@ -94,8 +96,25 @@ bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset
                      d->op->name);
 }
 
-ir_ref body_emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type, uint32_t memory,
-                        uint64_t offset, ir_ref address)
+static inline bool read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset)
+{
+    const uint8_t *p = d->r.p;
+    if (reader_left(&d->r) < 2 || p[0] > d->op->natural || p[1] >= 0x80 || !d->plain_memory ||
+        d->op->exact)
+        return read_memarg_slowly(d, memory, offset);
+    d->r.p += 2;
+    *memory = 0;
+    *offset = p[1];
+    return true;
+}
+
+bool body_read_memarg(struct body_decoder *d, uint32_t *memory, uint64_t *offset)
+{
+    return read_memarg(d, memory, offset);
+}
+
+static inline ir_ref emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type,
+                                 uint32_t memory, uint64_t offset, ir_ref address)
 {
     ir_ref access = body_emit(d, op, type);
     struct ir_ins *ins = ir_at(d->f, access);
@@ -106,17 +125,22 @@ ir_ref body_emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type
     return access;
 }
 
+ir_ref body_emit_access(struct body_decoder *d, enum ir_op op, enum ir_type type, uint32_t memory,
+                        uint64_t offset, ir_ref address)
+{
+    return emit_access(d, op, type, memory, offset, address);
+}
+
 bool op_load(struct body_decoder *d)
 {
     uint32_t memory;
     uint64_t offset;
     ir_ref address;
-    if (!body_read_memarg(d, &memory, &offset) ||
-        !body_pop(d, body_address_type(d, memory), &address))
+    if (!read_memarg(d, &memory, &offset) || !body_pop(d, body_address_type(d, memory), &address))
         return false;
     ir_ref load = 0;
     if (d->live)
-        load = body_emit_access(d, IR_LOAD, ir_type_of(d->op->result), memory, offset, address);
+        load = emit_access(d, IR_LOAD, ir_type_of(d->op->result), memory, offset, address);
     return body_push(d, d->op->result, load);
 }
 
@@ -125,11 +149,11 @@ bool op_store(struct body_decoder *d)
     uint32_t memory;
     uint64_t offset;
     ir_ref address, value;
-    if (!body_read_memarg(d, &memory, &offset) || !body_pop(d, d->op->params[0], &value) ||
+    if (!read_memarg(d, &memory, &offset) || !body_pop(d, d->op->params[0], &value) ||
         !body_pop(d, body_address_type(d, memory), &address))
         return false;
     if (d->live) {
-        ir_ref store = body_emit_access(d, IR_STORE, IR_VOID, memory, offset, address);
+        ir_ref store = emit_access(d, IR_STORE, IR_VOID, memory, offset, address);
         d->f->ins[store].b = value;
     }
     return true;

@@ -46,19 +46,35 @@ static inline bool read_u8(struct reader *r, uint8_t *value)
     *value = *r->p++;
     return true;
 }
+/* Most numbers have one byte, most others two. */
 static inline bool read_u32(struct reader *r, uint32_t *value)
 {
-    if (r->p != r->end && *r->p < 0x80) {
-        *value = *r->p++;
+    const uint8_t *p = r->p;
+    size_t left = reader_left(r);
+    if (left && p[0] < 0x80) {
+        *value = p[0];
+        r->p = p + 1;
+        return true;
+    }
+    if (left >= 2 && p[1] < 0x80) {
+        *value = (uint32_t)(p[0] & 0x7f) | (uint32_t)p[1] << 7;
+        r->p = p + 2;
         return true;
     }
     return read_u32_slow(r, value);
 }
 static inline bool read_s32(struct reader *r, int32_t *value)
 {
-    if (r->p != r->end && *r->p < 0x80) {
-        uint8_t byte = *r->p++;
-        *value = byte & 0x40 ? (int32_t)byte - 0x80 : (int32_t)byte;
+    const uint8_t *p = r->p;
+    size_t left = reader_left(r);
+    if (left && p[0] < 0x80) {
+        *value = (int32_t)(p[0] ^ 0x40) - 0x40;
+        r->p = p + 1;
+        return true;
+    }
+    if (left >= 2 && p[1] < 0x80) {
+        *value = (int32_t)(((p[0] & 0x7f) | p[1] << 7) ^ 0x2000) - 0x2000;
+        r->p = p + 2;
         return true;
     }
     return read_s32_slow(r, value);

@@ -48,6 +48,14 @@ void ssa_free(struct ssa *s)
     wasm_host_free(s->users);
 }
 
+/* After so many steps, and as soon as there are too many. */
+static void next_look(struct ssa *s)
+{
+    enum { STEPS = 4096 };
+    bool near = !s->exhausted && s->max_steps - s->steps < STEPS;
+    s->next_look = near ? s->max_steps + 1 : s->steps + STEPS;
+}
+
 void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
 {
     /* Generations of earlier functions must not fit; nothing is cleared until they run out, since
@@ -63,9 +71,9 @@ void ssa_reset(struct ssa *s, struct ir_func *f, uint64_t max_steps)
     s->def_count = s->incomplete_count = s->frame_count = s->value_count = s->phi_count = 0;
     s->null = s->first_copy = 0;
     s->written = s->steps = 0;
-    s->next_look = 4096;
     s->max_steps = max_steps;
     s->exhausted = s->late = false;
+    next_look(s);
     ssa_block_new(s);
 }
 
@@ -152,10 +160,9 @@ static inline uint64_t bit_of(uint32_t var)
     return UINT64_C(1) << var % 64;
 }
 
-/* Where to look for VAR when BLOCK does not define it, if there is only one such place. */
-static inline ir_block_ref one_before(const struct ssa *s, ir_block_ref block, uint32_t var)
+/* Where to look for VAR when B does not define it, if there is only one such place. */
+static inline ir_block_ref one_before(const struct ssa_block *b, uint32_t var)
 {
-    const struct ssa_block *b = &s->blocks[block];
     return b->written & bit_of(var) ? b->above : b->before;
 }
 
@@ -315,23 +322,26 @@ bool ssa_is_late(struct ssa *s)
     return s->late;
 }
 
+void ssa_look(struct ssa *s)
+{
+    s->exhausted |= s->steps > s->max_steps;
+    ssa_is_late(s);
+    next_look(s);
+}
+
 /* Down from BLOCK as long as there is one place to look at next: the first block that defines VAR
  * (its VALUE then is that, else 0) or has none or several before it. */
 static inline ir_block_ref chain_end(struct ssa *s, uint32_t var, ir_block_ref block, ir_ref *value)
 {
     uint32_t length = 1;
     while (!(*value = def_of(s, block, var))) {
-        ir_block_ref before = one_before(s, block, var);
+        ir_block_ref before = one_before(&s->blocks[block], var);
         if (before == IR_NONE)
             break;
         block = before;
         length++;
     }
     ssa_step(s, length);
-    if (s->steps >= s->next_look) {
-        s->next_look = s->steps + 4096;
-        ssa_is_late(s);
-    }
     return block;
 }
 
@@ -339,7 +349,8 @@ static inline ir_block_ref chain_end(struct ssa *s, uint32_t var, ir_block_ref b
 static inline void define_chain(struct ssa *s, uint32_t var, ir_block_ref block, ir_block_ref end,
                                 ir_ref value)
 {
-    for (; block != end; block = one_before(s, block, var))
+    const struct ssa_block *blocks = s->blocks;
+    for (; block != end; block = one_before(&blocks[block], var))
         ssa_define(s, var, block, value);
 }
 

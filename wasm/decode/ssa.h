@@ -67,7 +67,7 @@ struct ssa {
     ir_ref null;                         /* of references; made when needed */
     uint64_t written; /* bits of the variables that the innermost construct wrote so far */
     uint64_t steps, max_steps;
-    uint64_t next_look; /* at the clock, in steps */
+    uint64_t next_look; /* at the clock and the limit, in steps */
     uint64_t deadline;  /* wasm_host_now() scale; 0: none. Kept from function to function */
     /* Over max_steps, or (late) over the deadline as well: what was built is of no use. */
     bool exhausted, late;
@@ -135,11 +135,13 @@ static inline ir_ref ssa_read(struct ssa *s, uint32_t var, enum ir_type type, ir
     return value ? value : ssa_read_before(s, var, type, block);
 }
 bool ssa_is_late(struct ssa *s);
-/* Counts work done elsewhere. */
+void ssa_look(struct ssa *s); /* whether it is too late, or there were too many steps */
+/* Counts work. */
 static inline void ssa_step(struct ssa *s, uint64_t steps)
 {
     s->steps += steps;
-    s->exhausted |= s->steps > s->max_steps;
+    if (s->steps >= s->next_look)
+        ssa_look(s);
 }
 /* Removes the phis that turned out superfluous, and the copies. */
 bool ssa_finish(struct ssa *s);

@@ -57,6 +57,7 @@ void ir_func_reset(struct ir_func *f)
     f->block_count = 0;
     f->pool_count = 0;
     f->order_count = 0;
+    f->last_call = 0;
     f->failed = f->shifts = false;
 }
 
@@ -133,21 +134,25 @@ uint32_t ir_list_new(struct ir_func *f, uint32_t count)
     return range;
 }
 
+/* Room for more predecessors of B; false: no memory. */
+static bool pred_room(struct ir_func *f, struct ir_block *b)
+{
+    uint32_t capacity = b->pred_capacity ? b->pred_capacity * 2 : 2;
+    uint32_t range = pool_take(f, capacity);
+    if (f->failed)
+        return false;
+    for (uint32_t i = 0; i < b->pred_count; i++)
+        f->pool[range + i] = f->pool[b->preds + i];
+    b->preds = range;
+    b->pred_capacity = capacity;
+    return true;
+}
+
 void ir_pred_add(struct ir_func *f, ir_block_ref block, ir_block_ref pred)
 {
-    if (f->failed)
-        return;
     struct ir_block *b = &f->blocks[block];
-    if (b->pred_count == b->pred_capacity) {
-        uint32_t capacity = b->pred_capacity ? b->pred_capacity * 2 : 2;
-        uint32_t range = pool_take(f, capacity);
-        if (f->failed)
-            return;
-        if (b->pred_count)
-            memcpy(f->pool + range, f->pool + b->preds, b->pred_count * sizeof *f->pool);
-        b->preds = range;
-        b->pred_capacity = capacity;
-    }
+    if (f->failed || (b->pred_count == b->pred_capacity && !pred_room(f, b)))
+        return;
     f->pool[b->preds + b->pred_count++] = pred;
 }
 
@@ -190,6 +195,10 @@ ir_ref ir_append(struct ir_func *f, ir_block_ref block, enum ir_op op, enum ir_t
     else
         b->first = ref;
     b->last = ref;
+    if (op == IR_CALL) {
+        ins->mark = f->last_call;
+        f->last_call = ref;
+    }
     return ref;
 }
 

@@ -241,6 +241,8 @@ struct ir_func {
     uint32_t order_count, order_capacity;
     uint32_t *scratch; /* of ir_analyse() and its like; contents last as long as one call */
     uint32_t scratch_capacity;
+    ir_ref last_call; /* the last CALL appended; its mark is the one before, until a pass needs
+                         marks */
     bool shifts; /* there have been shifts or rotations: passes for bytes look no further without */
     bool failed; /* an allocation failed: everything is a no-op until the caller looks */
     bool late;   /* ir_late() has said so */

@@ -26,8 +26,6 @@ enum {
 struct inliner {
     struct ir_func *f;
     const struct opt_inlining *in;
-    ir_ref *calls;
-    uint32_t call_count, call_capacity;
     uint32_t grown, limit;
     ir_ref *map; /* the body's instructions */
     uint32_t map_capacity;
@@ -134,7 +132,7 @@ static void copy_instructions(struct inliner *in, const struct ir_func *body, ir
             ins->block = links.block;
             ins->prev = links.prev;
             ins->next = 0;
-            ins->mark = 0;
+            ins->mark = links.mark;
             bool seen = ir_flags[ins->op] & (IR_T | IR_K);
             ins->pos = seen ? in->in->position(in->in->context, original->pos, call_pos) : call_pos;
             in->map[r] = copy;
@@ -249,27 +247,6 @@ static bool inline_call(struct inliner *in, ir_ref call, const struct ir_func *b
     return !f->failed;
 }
 
-/* The calls from instruction FROM on: those of a block in their order, as calls are never moved. */
-static bool find_calls(struct inliner *in, ir_ref from)
-{
-    struct ir_func *f = in->f;
-    in->call_count = 0;
-    for (ir_ref r = from; r < f->ins_count; r++) {
-        if (!is_call(f, &f->ins[r]))
-            continue;
-        if (in->call_count == in->call_capacity) {
-            uint32_t fresh = in->call_capacity ? in->call_capacity * 2 : 64;
-            void *bigger = wasm_host_realloc(in->calls, fresh * sizeof *in->calls);
-            if (!bigger)
-                return false;
-            in->calls = bigger;
-            in->call_capacity = fresh;
-        }
-        in->calls[in->call_count++] = r;
-    }
-    return true;
-}
-
 bool opt_inline(struct ir_func *f, const struct opt_inlining *inlining)
 {
     struct inliner in = {.f = f, .in = inlining, .limit = f->ins_count / 2 + GROWTH_FREE};
@@ -277,26 +254,28 @@ bool opt_inline(struct ir_func *f, const struct opt_inlining *inlining)
     ir_ref from = 1;
     for (unsigned round = 0; round < OWN_ROUNDS && good; round++) {
         ir_ref end = f->ins_count;
-        good = find_calls(&in, from);
-        /* From the last one, so that the rest of a block moves on once only. */
-        for (uint32_t i = in.call_count; i-- > 0 && good;) {
-            const struct ir_ins *call = &f->ins[in.calls[i]];
+        /* From the last one, so that the rest of a block moves on once only: calls of a block stand
+         * in the order of their numbers. */
+        for (ir_ref r = f->last_call, before; r >= from && good; r = before) {
+            const struct ir_ins *call = &f->ins[r];
+            before = call->mark;
+            if (!is_call(f, call))
+                continue;
             bool own = call->aux == f->index, often = own || f->blocks[call->block].loop_depth;
             if (!own && round >= ROUNDS)
                 continue;
             const struct ir_func *body =
                 inlining->body(inlining->context, call->aux, often ? SMALL_BYTES : TINY_BYTES);
             uint32_t size = body ? body_size(body) : 0;
-            if (!body || !worthwhile(&in, in.calls[i], size))
+            if (!body || !worthwhile(&in, r, size))
                 continue;
             in.grown += size;
-            good = inline_call(&in, in.calls[i], body);
+            good = inline_call(&in, r, body);
         }
         if (f->ins_count == end)
             break;
         from = end;
     }
-    wasm_host_free(in.calls);
     wasm_host_free(in.map);
     if (!good || f->failed)
         return false;
