@@ -57,7 +57,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(vregs);
     FREE(bases);
     FREE(uses);
-    FREE(use_counts);
+    FREE(use_first);
     FREE(ranges);
     FREE(intervals);
     FREE(clobbers);
@@ -115,7 +115,7 @@ static void after_selection(struct target_compiler *c)
 
 static void after_liveness(struct target_compiler *c)
 {
-    vec_drop(c->use_counts);
+    vec_drop(c->use_first);
     vec_drop(c->range_nodes);
     vec_drop(c->live);
     vec_drop(c->sets);

@@ -180,18 +180,17 @@ static void scan_defs(struct target_compiler *c, uint32_t *counts)
     }
 }
 
-/* Gives each register's uses their place, one behind the other: v->uses is its end. */
-static bool place_uses(struct target_compiler *c, const uint32_t *counts)
+/* Gives each register's uses their place, one behind the other: from numbers of uses to their end.
+ */
+static bool place_uses(struct target_compiler *c)
 {
     uint64_t total = 0;
-    for (uint32_t i = 0; i < c->vregs.count; i++) {
-        struct vreg *v = &c->vregs.data[i];
-        if (v->constant)
-            continue;
-        total += counts[FIRST_VREG + i];
-        v->uses = (uint32_t)total;
+    uint32_t registers = FIRST_VREG + c->vregs.count;
+    for (uint32_t r = FIRST_VREG; r < registers; r++) {
+        total += c->use_first.data[r];
+        c->use_first.data[r] = (uint32_t)total;
     }
-    c->uses.count = (uint32_t)total;
+    c->use_first.data[registers] = c->uses.count = (uint32_t)total;
     return total <= UINT32_MAX && vec_reserve(c, c->uses, total);
 }
 
@@ -199,27 +198,24 @@ static bool place_uses(struct target_compiler *c, const uint32_t *counts)
 struct here {
     struct vreg *vregs;
     struct use *uses;
-    uint16_t depth; /* of loops around the block */
+    uint32_t *first; /* of registers: the first use found so far */
+    uint16_t depth;  /* of loops around the block */
 };
 
 /* Found from the last to the first, so each takes its place before those found so far. */
 static inline void use_add(const struct here *here, mreg r, uint32_t pos, unsigned kind,
                            unsigned hint)
 {
-    if (r < FIRST_VREG)
-        return;
-    struct vreg *v = &here->vregs[r - FIRST_VREG];
-    if (v->constant)
-        return;
-    here->uses[--v->uses] = (struct use){pos, (uint8_t)kind, (uint8_t)hint, here->depth};
+    if (r >= FIRST_VREG)
+        here->uses[--here->first[r]] = (struct use){pos, (uint8_t)kind, (uint8_t)hint, here->depth};
 }
 
 /* … of a value that would like to be in the real register HINT, 0: none. */
 static void use_hinted(const struct here *here, mreg r, uint32_t pos, unsigned hint)
 {
+    use_add(here, r, pos, USE_ANY, hint);
     if (hint && r >= FIRST_VREG)
         here->vregs[r - FIRST_VREG].hinted = true;
-    use_add(here, r, pos, USE_ANY, hint);
 }
 
 /* R, written early or a temporary, lives until the results of the instruction at POS are there. */
@@ -287,9 +283,9 @@ static void phi_operands(struct target_compiler *c, const struct mblock *block,
 {
     for (uint32_t k = 0; k < block->phi_count; k++) {
         const struct marg *arg = &c->args.data[block->phis + k];
+        use_add(here, arg->value, 2 * block->end - 1, USE_AT_END, 0);
         if (vreg_at(c, arg->value)->constant)
             continue;
-        use_add(here, arg->value, 2 * block->end - 1, USE_AT_END, 0);
         mreg a = phi_leader(c, arg->value), p = phi_leader(c, arg->where);
         if (a != p) {
             vreg_at(c, a)->phi_group = p;
@@ -300,7 +296,7 @@ static void phi_operands(struct target_compiler *c, const struct mblock *block,
 
 static void scan_uses(struct target_compiler *c)
 {
-    struct here here = {c->vregs.data, c->uses.data, 0};
+    struct here here = {c->vregs.data, c->uses.data, c->use_first.data, 0};
     const struct mins *ins = c->ins.data;
     for (uint32_t b = c->blocks.count; b-- > 0;) {
         const struct mblock *block = &c->blocks.data[b];
@@ -321,9 +317,9 @@ bool live_build(struct target_compiler *c)
         c->fixed[r].count = 0;
     if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
         !vec_reserve(c, c->starts, (uint64_t)blocks + 1) ||
-        !vec_reserve(c, c->defs, c->vregs.count) || !vec_reserve(c, c->use_counts, registers))
+        !vec_reserve(c, c->defs, c->vregs.count) || !vec_reserve(c, c->use_first, registers + 1))
         return false;
-    memset(c->use_counts.data, 0, registers * sizeof *c->use_counts.data);
+    memset(c->use_first.data, 0, registers * sizeof *c->use_first.data);
     for (uint32_t b = 0; b < blocks; b++)
         c->starts.data[b] = 2 * c->blocks.data[b].first;
     c->starts.data[blocks] = 2 * c->ins.count;
@@ -336,8 +332,8 @@ bool live_build(struct target_compiler *c)
         if (v->incoming)
             define(c, FIRST_VREG + i, 0);
     }
-    scan_defs(c, c->use_counts.data);
-    if (c->failed || !place_uses(c, c->use_counts.data))
+    scan_defs(c, c->use_first.data);
+    if (c->failed || !place_uses(c))
         return false;
     scan_uses(c);
     return live_ranges(c);

@@ -14,7 +14,8 @@ struct batch {
     uint32_t defs[BATCH]; /* numbers in c->defs */
     mreg regs[BATCH];
     uint32_t from[BATCH];
-    uint32_t use[BATCH];  /* the first that is not behind, in c->uses */
+    uint32_t use[BATCH]; /* the first that is not behind, in c->uses, */
+    uint32_t use_end[BATCH];
     uint32_t last[BATCH]; /* range node, 0: none yet */
 };
 
@@ -38,11 +39,6 @@ static uint32_t def_block(const struct target_compiler *c, const struct vreg *v)
     return v->start / 2 < c->ins.count ? c->block_of.data[v->start / 2] : 0;
 }
 
-static uint32_t uses_end(struct target_compiler *c, mreg r)
-{
-    return vreg_at(c, r)->uses + c->use_counts.data[r];
-}
-
 /* Enters register I of a batch where it is used. */
 static void enter_uses(struct target_compiler *c, mreg r, uint32_t i, struct block_sets *sets)
 {
@@ -51,7 +47,7 @@ static void enter_uses(struct target_compiler *c, mreg r, uint32_t i, struct blo
     uint32_t from = def_block(c, vreg_at(c, r));
     blocks[from].defs |= bit;
     add_block(sets, from, false);
-    for (uint32_t u = vreg_at(c, r)->uses, end = uses_end(c, r); u < end; u++) {
+    for (uint32_t u = c->use_first.data[r], end = c->use_first.data[r + 1]; u < end; u++) {
         const struct use *use = &c->uses.data[u];
         uint32_t b = c->block_of.data[use->pos / 2];
         if (use->kind == USE_AT_END)
@@ -121,7 +117,7 @@ static void put_range(struct target_compiler *c, struct batch *batch, uint32_t i
 static uint32_t last_use(struct target_compiler *c, struct batch *batch, uint32_t i, uint32_t pos)
 {
     const struct use *uses = c->uses.data;
-    uint32_t u = batch->use[i], end = uses_end(c, batch->regs[i]);
+    uint32_t u = batch->use[i], end = batch->use_end[i];
     while (u < end && uses[u].pos < pos)
         u++;
     batch->use[i] = u;
@@ -173,7 +169,6 @@ static void put_interval(struct target_compiler *c, uint32_t k, uint32_t range)
 {
     mreg r = c->defs.data[k];
     struct vreg *v = vreg_at(c, r);
-    uint32_t use = v->uses;
     v->end = c->ranges.data[c->ranges.count - 1].to;
     v->range = range;
     v->current = 0;
@@ -184,8 +179,8 @@ static void put_interval(struct target_compiler *c, uint32_t k, uint32_t range)
         .end = v->end,
         .range = range,
         .range_end = c->ranges.count,
-        .use = use,
-        .use_end = use + c->use_counts.data[r],
+        .use = c->use_first.data[r],
+        .use_end = c->use_first.data[r + 1],
     };
 }
 
@@ -195,7 +190,8 @@ static bool do_batch(struct target_compiler *c, struct batch *batch)
     struct block_sets sets = {c->sets.data, UINT32_MAX, 0};
     c->range_nodes.count = 1; /* 0 is none */
     for (uint32_t i = 0; i < batch->count; i++) {
-        batch->use[i] = vreg_at(c, batch->regs[i])->uses;
+        batch->use[i] = c->use_first.data[batch->regs[i]];
+        batch->use_end[i] = c->use_first.data[batch->regs[i] + 1];
         batch->last[i] = 0;
         enter_uses(c, batch->regs[i], i, &sets);
     }
@@ -221,7 +217,8 @@ static bool lives_near(struct target_compiler *c, mreg r)
 {
     const struct vreg *v = vreg_at(c, r);
     const uint32_t *starts = c->starts.data, *first = c->pred_first.data;
-    const struct use *use = c->uses.data + v->uses, *behind = use + c->use_counts.data[r];
+    const struct use *use = c->uses.data + c->use_first.data[r];
+    const struct use *behind = c->uses.data + c->use_first.data[r + 1];
     uint32_t def = def_block(c, v), end = starts[def + 1], ranges = c->ranges.count;
     struct range range = {v->start, end};
     if (use == behind || behind[-1].pos < end) {

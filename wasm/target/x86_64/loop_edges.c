@@ -10,6 +10,7 @@
 /* How many exits are looked at for each interval, on average, before all is left as it is. */
 #define EXITS_PER_INTERVAL 16u
 
+/* Whether block B is nothing but the way back from a branch to a loop's start. */
 static bool is_loop_edge(const struct target_compiler *c, uint32_t b)
 {
     const struct mblock *block = &c->blocks.data[b];
@@ -22,20 +23,27 @@ static bool is_loop_edge(const struct target_compiler *c, uint32_t b)
     return from->succ_count == 2 && c->ins.data[from->end - 1].op == M_JCC;
 }
 
-static void find_edges(struct target_compiler *c, uint32_t *edge_of, uint32_t *exit_of)
+static void add_edge(struct target_compiler *c, uint32_t b, uint32_t *edge_of, uint32_t *exit_of)
 {
     const uint32_t *first = c->pred_first.data;
-    c->loop_edges.count = 0;
-    for (uint32_t b = 0; b < c->blocks.count; b++) {
-        if (!is_loop_edge(c, b))
-            continue;
-        struct loop_edge edge = {.from = c->preds.data[first[b]]};
-        const uint32_t *succs = &c->targets.data[c->blocks.data[edge.from].succs];
-        uint32_t exit = succs[0] == b ? succs[1] : succs[0];
-        if (first[exit + 1] - first[exit] != 1 || is_loop_edge(c, exit) ||
-            !vec_push(c, c->loop_edges, edge))
-            continue;
+    struct loop_edge edge = {.from = c->preds.data[first[b]]};
+    const uint32_t *succs = &c->targets.data[c->blocks.data[edge.from].succs];
+    uint32_t exit = succs[0] == b ? succs[1] : succs[0];
+    if (first[exit + 1] - first[exit] == 1 && !is_loop_edge(c, exit) &&
+        vec_push(c, c->loop_edges, edge))
         edge_of[b] = exit_of[exit] = c->loop_edges.count;
+}
+
+static void find_edges(struct target_compiler *c, uint32_t *edge_of, uint32_t *exit_of)
+{
+    const uint32_t *first = c->pred_first.data, *preds = c->preds.data;
+    c->loop_edges.count = 0;
+    for (const struct join *join = c->joins.data; join->start != UINT32_MAX; join++) {
+        if (join->ends.last <= join->start) /* nothing comes back */
+            continue;
+        for (uint32_t i = first[join->block]; i < first[join->block + 1]; i++)
+            if (preds[i] >= join->block && is_loop_edge(c, preds[i]))
+                add_edge(c, preds[i], edge_of, exit_of);
     }
 }
 

@@ -212,10 +212,7 @@ struct vreg {
     uint32_t phi_group;  /* towards the leader; itself if it is one */
     mreg hint, hint2;    /* registers, real or virtual, it would like to share */
     uint32_t interval;   /* first one, 0: never live */
-    union {
-        uint32_t uses;    /* first in c->uses, while liveness is found */
-        uint32_t current; /* while walking in order: the part; 0: all its life in last_reg */
-    };
+    uint32_t current;    /* while walking in order: the part; 0: all its life in last_reg */
     int32_t slot;        /* offset of the spill slot, -1 none */
     uint32_t def;        /* position of the last write of the definition */
     uint32_t group_slot; /* of a phi group leader: slot its members should share, plus 1 */
@@ -345,9 +342,10 @@ struct target_compiler {
     bool calls, catches;
 
     /* liveness and allocation */
-    VEC(struct use) uses;     /* those of each register side by side */
-    VEC(uint32_t) use_counts; /* of all registers, by number */
-    VEC(uint32_t) starts;     /* of blocks, and one more: first position */
+    VEC(struct use) uses; /* those of each register side by side */
+    VEC(uint32_t)
+    use_first; /* of registers, by number, and one more: number of uses, then the first */
+    VEC(uint32_t) starts; /* of blocks, and one more: first position */
     VEC(struct live_block) live;
     VEC(struct block_word) sets;        /* of blocks, 0 between uses */
     VEC(struct range_node) range_nodes; /* as they are found; [0] is none */

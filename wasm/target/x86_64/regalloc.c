@@ -504,10 +504,13 @@ static void pass_event(struct scan *s, unsigned r)
 static void advance(struct scan *s, const struct class *class)
 {
     struct target_compiler *c = s->c;
-    uint32_t pos = s->position, swept = s->swept;
-    while (swept <= pos / 2)
-        s->due |= c->due.data[swept++];
+    uint32_t pos = s->position, swept = pos / 2 + 1, count = swept - s->swept;
+    const uint32_t *due = c->due.data + s->swept;
     s->swept = swept;
+    for (; count > 4; count--) /* four and fewer without a branch: they are many and all alike */
+        s->due |= *due++;
+    s->due |= (due[0] & -(uint32_t)(count > 0)) | (due[1] & -(uint32_t)(count > 1)) |
+              (due[2] & -(uint32_t)(count > 2)) | (due[3] & -(uint32_t)(count > 3));
     for (uint32_t left = s->due & (uint32_t)(class->regs >> 1); left; left &= left - 1) {
         unsigned r = 1 + (unsigned)__builtin_ctz(left);
         if (s->event[r] > pos && s->event[r] / 2 < swept)
@@ -770,9 +773,10 @@ bool regalloc_run(struct target_compiler *c)
     for (unsigned r = 0; r < REG_COUNT; r++)
         s.fixed_from[r] = c->fixed[r].count ? c->fixed[r].data[0].from : FOREVER;
     s.next_call = c->clobbers.count ? c->clobbers.data[0] : FOREVER;
-    if (!vec_reserve(c, c->due, (uint64_t)c->ins.count + 1))
+    size_t events = (size_t)c->ins.count + 1 + 4; /* advance() looks so far */
+    if (!vec_reserve(c, c->due, events))
         return false;
-    memset(c->due.data, 0, ((size_t)c->ins.count + 1) * sizeof *c->due.data);
+    memset(c->due.data, 0, events * sizeof *c->due.data);
     s.idle = GPRS | XMMS;
     c->heap.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)

@@ -320,20 +320,23 @@ static bool is_due(struct target_compiler *c, const struct gap_move *move)
 /* Drops what is not due and brings the phases into order. */
 static bool by_phase(struct target_compiler *c)
 {
-    uint32_t n = c->moves.count, place[4] = {0}, to = 0;
-    if (!vec_reserve(c, c->merged, n))
-        return false;
-    for (uint32_t k = 0; k < n; k++)
-        if (is_due(c, &c->moves.data[k]))
-            place[c->moves.data[k].key & 3]++;
+    uint32_t n = 0, place[4] = {0}, to = 0;
+    struct gap_move *moves = c->moves.data;
+    for (uint32_t k = 0; k < c->moves.count; k++) {
+        bool due = is_due(c, &moves[k]);
+        moves[n] = moves[k];
+        place[moves[n].key & 3] += due;
+        n += due;
+    }
     for (unsigned phase = 0; phase < 4; phase++) {
         to += place[phase];
         place[phase] = to - place[phase];
     }
+    if (!vec_reserve(c, c->merged, n))
+        return false;
     for (uint32_t k = 0; k < n; k++)
-        if (is_due(c, &c->moves.data[k]))
-            c->merged.data[place[c->moves.data[k].key & 3]++] = c->moves.data[k];
-    take_merged(c, to);
+        c->merged.data[place[moves[k].key & 3]++] = moves[k];
+    take_merged(c, n);
     return true;
 }
 
