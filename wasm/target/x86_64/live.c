@@ -89,8 +89,8 @@ static const bool special[MOP_COUNT] = {
 };
 
 /* What a special operation defines before its result, and the real registers it takes. */
-static void special_defs(struct target_compiler *c, const struct mins *m, uint32_t i,
-                         uint32_t *written, uint32_t *counts)
+__attribute__((noinline)) static void special_defs(struct target_compiler *c, const struct mins *m,
+                                                   uint32_t i, uint32_t *written, uint32_t *counts)
 {
     const struct mop_info *info = &mop_info[m->op];
     if (has_args(m))
@@ -225,8 +225,8 @@ static void lives_through(const struct here *here, mreg r, uint32_t pos)
         here->vregs[r - FIRST_VREG].end = pos + 2;
 }
 
-static void special_uses(struct target_compiler *c, const struct mins *m, uint32_t pos,
-                         const struct here *here)
+__attribute__((noinline)) static void special_uses(struct target_compiler *c, const struct mins *m,
+                                                   uint32_t pos, const struct here *here)
 {
     const struct mop_info *info = &mop_info[m->op];
     if (info->dst == DEF_EARLY)
@@ -278,8 +278,8 @@ static inline void uses_of(struct target_compiler *c, const struct mins *m, uint
         use_add(here, m->dst, pos, USE_REG, 0);
 }
 
-static void phi_operands(struct target_compiler *c, const struct mblock *block,
-                         const struct here *here)
+__attribute__((noinline)) static void
+phi_operands(struct target_compiler *c, const struct mblock *block, const struct here *here)
 {
     for (uint32_t k = 0; k < block->phi_count; k++) {
         const struct marg *arg = &c->args.data[block->phis + k];
