@@ -66,6 +66,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(edge_costs);
     FREE(work);
     FREE(defs);
+    FREE(phi_blocks);
     FREE(starts);
     FREE(preds);
     FREE(pred_first);
@@ -142,6 +143,7 @@ static void after_resolution(struct target_compiler *c)
     vec_drop(c->preds);
     vec_drop(c->pred_first);
     vec_drop(c->defs);
+    vec_drop(c->phi_blocks);
     vec_drop(c->joins);
     vec_drop(c->join_from);
     vec_drop(c->join_groups);

@@ -18,11 +18,12 @@ mreg phi_root(struct target_compiler *c, mreg r)
 static inline void define(struct target_compiler *c, mreg r, uint32_t pos)
 {
     struct vreg *v = vreg_at(c, r);
-    if (v->start == UINT32_MAX) {
-        v->start = pos;
-        c->defs.data[c->defs.count++] = r; /* there is room for all */
-    }
     v->def = pos;
+    if (v->interval)
+        return;
+    v->start = pos;
+    c->defs.data[c->defs.count++] = r; /* there is room for all */
+    v->interval = c->defs.count;       /* which will be made in this order */
 }
 
 static void fix(struct target_compiler *c, mreg r, uint32_t from, uint32_t to)
@@ -301,8 +302,10 @@ static void scan_uses(struct target_compiler *c)
     for (uint32_t b = c->blocks.count; b-- > 0;) {
         const struct mblock *block = &c->blocks.data[b];
         here.depth = block->depth;
-        if (block->phi_count)
+        if (block->phi_count) {
+            vec_push(c, c->phi_blocks, b);
             phi_operands(c, block, &here);
+        }
         for (uint32_t i = block->end, first = block->first; i-- > first;)
             uses_of(c, &ins[i], 2 * i, &here);
     }
@@ -312,7 +315,7 @@ bool live_build(struct target_compiler *c)
 {
     uint32_t blocks = c->blocks.count;
     uint64_t registers = FIRST_VREG + (uint64_t)c->vregs.count;
-    c->clobbers.count = c->defs.count = 0;
+    c->clobbers.count = c->defs.count = c->phi_blocks.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->fixed[r].count = 0;
     if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
@@ -323,18 +326,12 @@ bool live_build(struct target_compiler *c)
     for (uint32_t b = 0; b < blocks; b++)
         c->starts.data[b] = 2 * c->blocks.data[b].first;
     c->starts.data[blocks] = 2 * c->ins.count;
-    for (uint32_t i = 0; i < c->vregs.count; i++) {
-        struct vreg *v = &c->vregs.data[i];
-        if (v->constant)
-            continue;
-        v->start = UINT32_MAX;
-        v->end = 0;
-        if (v->incoming)
+    for (uint32_t i = 0; c->incoming && i < c->vregs.count; i++)
+        if (c->vregs.data[i].incoming)
             define(c, FIRST_VREG + i, 0);
-    }
     scan_defs(c, c->use_first.data);
     if (c->failed || !place_uses(c))
         return false;
     scan_uses(c);
-    return live_ranges(c);
+    return !c->failed && live_ranges(c);
 }

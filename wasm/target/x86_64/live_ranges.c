@@ -172,7 +172,6 @@ static void put_interval(struct target_compiler *c, uint32_t k, uint32_t range)
     v->end = c->ranges.data[c->ranges.count - 1].to;
     v->range = range;
     v->current = 0;
-    v->interval = k + 1;
     c->intervals.data[k + 1] = (struct interval){
         .vreg = r,
         .start = v->start,

@@ -211,7 +211,7 @@ struct vreg {
     uint8_t group_reg;   /* of a phi group leader: register its members should share */
     uint32_t phi_group;  /* towards the leader; itself if it is one */
     mreg hint, hint2;    /* registers, real or virtual, it would like to share */
-    uint32_t interval;   /* first one, 0: never live */
+    uint32_t interval;   /* first one, 0: never defined */
     uint32_t current;    /* while walking in order: the part; 0: all its life in last_reg */
     int32_t slot;        /* offset of the spill slot, -1 none */
     uint32_t def;        /* position of the last write of the definition */
@@ -359,6 +359,7 @@ struct target_compiler {
     VEC(uint32_t) edge_costs;       /* of blocks: how hot it is between the one before and it */
     VEC(uint32_t) work;
     VEC(uint32_t) defs;              /* virtual registers by start */
+    VEC(uint32_t) phi_blocks;        /* blocks with operands of phis, the last one first */
     VEC(uint32_t) reach;             /* of spill slots: kept for a group of phis */
     VEC(uint32_t) loop_of, loop_end; /* of blocks: innermost loop's header; of headers: position */
     VEC(struct gap_move) moves, merged;

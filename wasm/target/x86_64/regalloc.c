@@ -23,6 +23,7 @@ struct scan {
     uint32_t position;
     uint32_t active[REG_COUNT];       /* interval living in the register now, 0 none */
     uint64_t idle;                    /* registers in which none does, by bit */
+    uint64_t holed;                   /* … in which some wait in a hole of their life */
     uint32_t event[REG_COUNT];        /* until then who lives there, or waits in a hole, stays so */
     uint32_t swept;                   /* instructions before which events were looked for */
     uint32_t due;                     /* registers that may have had one: like c->due */
@@ -420,6 +421,7 @@ static void hole_push(struct scan *s, uint32_t i)
     unsigned r = at(s, i)->reg;
     if (!vec_push(c, c->holes[r], i))
         return;
+    s->holed |= 1ull << r;
     uint32_t *heap = c->holes[r].data, k = c->holes[r].count - 1;
     for (; k && comes_back(s, heap[(k - 1) / 2]) > comes_back(s, i); k = (k - 1) / 2)
         heap[k] = heap[(k - 1) / 2];
@@ -429,6 +431,7 @@ static void hole_push(struct scan *s, uint32_t i)
 static uint32_t hole_pop(struct scan *s, unsigned r)
 {
     uint32_t *heap = s->c->holes[r].data, top = heap[0], n = --s->c->holes[r].count;
+    s->holed &= ~((uint64_t)!n << r);
     uint32_t last = heap[n], k = 0;
     for (uint32_t child = 1; child < n; child = 2 * k + 1) {
         if (child + 1 < n && comes_back(s, heap[child + 1]) < comes_back(s, heap[child]))
@@ -475,7 +478,7 @@ static inline void find_event(struct scan *s, unsigned r)
     struct target_compiler *c = s->c;
     const struct interval *it = at(s, s->active[r]);
     uint32_t event = s->active[r] ? range_to(s, it, it->range) : FOREVER;
-    if (c->holes[r].count && comes_back(s, c->holes[r].data[0]) < event)
+    if (s->holed >> r & 1 && comes_back(s, c->holes[r].data[0]) < event)
         event = comes_back(s, c->holes[r].data[0]);
     s->event[r] = event;
     if (event == FOREVER)
@@ -494,7 +497,7 @@ static void pass_event(struct scan *s, unsigned r)
         s->idle |= 1ull << r;
         settle(s, i);
     }
-    while (c->holes[r].count && comes_back(s, c->holes[r].data[0]) <= s->position)
+    while (s->holed >> r & 1 && comes_back(s, c->holes[r].data[0]) <= s->position)
         settle(s, hole_pop(s, r));
     find_event(s, r);
 }
@@ -590,7 +593,8 @@ static uint32_t free_until(struct scan *s, const struct interval *it, unsigned r
     if (call < until)
         until = call;
     /* Lives that began in SSA form at their definition meet nothing that is in a hole there. */
-    for (uint32_t n = 0; it->split && n < c->holes[r].count && until; n++) {
+    uint32_t waiting = it->split && s->holed >> r & 1 ? c->holes[r].count : 0;
+    for (uint32_t n = 0; n < waiting && until; n++) {
         uint32_t other = c->holes[r].data[n];
         bool many = many_holes(s, r);
         uint32_t meet = many ? comes_back(s, other) : intersect(s, it, at(s, other));
@@ -609,7 +613,7 @@ static inline unsigned first_free(struct scan *s, const struct interval *it, uin
 {
     for (; regs; regs &= regs - 1) {
         unsigned r = (unsigned)__builtin_ctzll(regs);
-        bool simple = s->fixed_from[r] >= it->end && (!it->split || !s->c->holes[r].count);
+        bool simple = s->fixed_from[r] >= it->end && !(it->split & s->holed >> r);
         if (simple || free_until(s, it, r) >= it->end)
             return r;
     }
@@ -671,11 +675,11 @@ static bool take_free(struct scan *s, uint32_t i, const struct class *class)
 static void lose_holes(struct scan *s, uint32_t i, unsigned reg)
 {
     uint32_t others[MANY_HOLES], count = s->c->holes[reg].count;
-    if (many_holes(s, reg))
-        return; /* I is gone by then */
-    if (count)
-        memcpy(others, s->c->holes[reg].data, count * sizeof *others);
+    if (!count || many_holes(s, reg))
+        return; /* I is gone before the first of many comes back */
+    memcpy(others, s->c->holes[reg].data, count * sizeof *others);
     s->c->holes[reg].count = 0;
+    s->holed &= ~(1ull << reg);
     for (uint32_t k = 0; k < count; k++) {
         if (intersect(s, at(s, i), at(s, others[k])) == FOREVER) {
             hole_push(s, others[k]);
@@ -685,6 +689,25 @@ static void lose_holes(struct scan *s, uint32_t i, unsigned reg)
         if (!part)
             return;
         to_memory(s, part);
+    }
+}
+
+/* What those in a hole of register R mean for when the current interval IT loses it, and for who
+ * wants it. */
+static void ask_holes(struct scan *s, const struct interval *it, unsigned r)
+{
+    const uint32_t *holes = s->c->holes[r].data;
+    if (many_holes(s, r)) {
+        if (comes_back(s, holes[0]) < s->block[r])
+            s->block[r] = comes_back(s, holes[0]);
+        return;
+    }
+    for (uint32_t n = 0; n < s->c->holes[r].count; n++) {
+        struct interval *other = at(s, holes[n]);
+        if (intersect(s, it, other) == FOREVER)
+            continue;
+        uint64_t wanted = wanted_at(s, other);
+        s->wanted[r] = wanted < s->wanted[r] ? wanted : s->wanted[r];
     }
 }
 
@@ -699,19 +722,12 @@ static void take_blocked(struct scan *s, uint32_t i, const struct class *class)
         uint32_t block = intersect_fixed(s, it, r, limit);
         if (call < block && !callee_saved(r))
             block = call;
-        if (many_holes(s, r) && comes_back(s, c->holes[r].data[0]) < block)
-            block = comes_back(s, c->holes[r].data[0]);
+        s->wanted[r] = s->active[r] ? wanted_at(s, at(s, s->active[r])) : UINT64_MAX;
         s->block[r] = block;
-        uint64_t wanted = s->active[r] ? wanted_at(s, at(s, s->active[r])) : UINT64_MAX;
-        s->wanted[r] = block != FOREVER && wanted > block ? block : wanted;
-        for (uint32_t n = 0; n < c->holes[r].count && !many_holes(s, r); n++) {
-            struct interval *other = at(s, c->holes[r].data[n]);
-            if (intersect(s, it, other) == FOREVER)
-                continue;
-            wanted = wanted_at(s, other);
-            if (wanted < s->wanted[r])
-                s->wanted[r] = wanted;
-        }
+        if (s->holed >> r & 1)
+            ask_holes(s, it, r);
+        if (s->block[r] != FOREVER && s->wanted[r] > s->block[r])
+            s->wanted[r] = s->block[r];
     }
     unsigned reg = 0;
     uint64_t best = 0;

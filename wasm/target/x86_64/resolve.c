@@ -123,15 +123,12 @@ static bool find_stays(struct target_compiler *c, const struct vreg *v, uint32_t
 /* Where R is just before POS. */
 static unsigned stay_before(const struct target_compiler *c, uint32_t pos)
 {
-    uint32_t low = 0, high = c->stays.count - 1;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (c->stays.data[middle].to < pos)
-            low = middle + 1;
-        else
-            high = middle;
+    const struct stay *stay = c->stays.data;
+    for (uint32_t count = c->stays.count, half; count > 1; count -= half) {
+        half = count / 2;
+        stay += stay[half - 1].to < pos ? half : 0;
     }
-    return c->stays.data[low].reg;
+    return stay->reg;
 }
 
 /* Compares where R is at the ends of the blocks before JOIN with STAY, where it is in there. */
@@ -213,8 +210,8 @@ static bool find_joins(struct target_compiler *c)
 static void phi_moves(struct target_compiler *c)
 {
     walk_reset(c);
-    for (uint32_t b = 0; b < c->blocks.count; b++) {
-        const struct mblock *p = &c->blocks.data[b];
+    for (uint32_t n = c->phi_blocks.count; n-- > 0;) {
+        const struct mblock *p = &c->blocks.data[c->phi_blocks.data[n]];
         for (uint32_t k = 0; k < p->phi_count; k++) {
             const struct marg *arg = &c->args.data[p->phis + k];
             const struct vreg *v = vreg_at(c, arg->value);
