@@ -63,7 +63,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(clobbers);
     FREE(heap);
     FREE(due);
-    FREE(edge_costs);
+    FREE(weights);
     FREE(work);
     FREE(defs);
     FREE(phi_blocks);
@@ -128,7 +128,7 @@ static void after_allocation(struct target_compiler *c)
     vec_drop(c->clobbers);
     vec_drop(c->heap);
     vec_drop(c->due);
-    vec_drop(c->edge_costs);
+    vec_drop(c->weights);
     vec_drop(c->loop_of);
     vec_drop(c->loop_end);
 }

@@ -356,7 +356,7 @@ struct target_compiler {
     VEC(uint32_t) clobbers;         /* positions of calls */
     VEC(uint32_t) heap;             /* split parts to be allocated, by start */
     VEC(uint32_t) due;              /* of instructions: registers, by bit, something happens to */
-    VEC(uint32_t) edge_costs;       /* of blocks: how hot it is between the one before and it */
+    VEC(uint32_t) weights;          /* of blocks: loops around it and 1; 0: cold */
     VEC(uint32_t) work;
     VEC(uint32_t) defs;              /* virtual registers by start */
     VEC(uint32_t) phi_blocks;        /* blocks with operands of phis, the last one first */
@@ -434,6 +434,13 @@ uint32_t pool_add(struct target_compiler *c, unsigned size, uint64_t low, uint64
 bool select_function(struct target_compiler *c);
 bool live_build(struct target_compiler *c);
 bool live_ranges(struct target_compiler *c); /* its second part */
+/* Loops, as register allocation asks for them: fills c->loop_of, loop_end, weights and the
+ * headers' next_header and nests; answers the first header, NO_LOOP: none. */
+#define NO_LOOP UINT32_MAX
+uint32_t find_loops(struct target_compiler *c);
+/* Where in (LOW, HIGH], positions, to split a register: the latest place where the control flow is
+ * coldest; even. */
+uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high);
 bool regalloc_run(struct target_compiler *c);
 bool resolve_run(struct target_compiler *c);
 bool loop_edges(struct target_compiler *c); /* its last part: false, out of memory */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define FOREVER UINT32_MAX
-#define NO_LOOP UINT32_MAX
 
 /* In order of preference, which is that of their numbers but for the saved ones, who come last. */
 static const uint8_t gpr_order[] = {R_RAX, R_RCX, R_RDX, R_RSI, R_RDI, R_R8, R_R9,
@@ -184,31 +183,6 @@ static uint32_t intersect_calls(struct scan *s, const struct interval *it)
     return FOREVER;
 }
 
-static uint32_t weight_of(const struct mblock *block)
-{
-    return block->cold ? 0 : block->depth + 1u;
-}
-
-/* Where in (LOW, HIGH] to split: the latest place where the control flow is coldest; even. */
-#define BLOCKS_LOOKED 64u
-static uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high)
-{
-    if (high / 2 >= c->ins.count)
-        return high & ~1u;
-    const uint32_t *costs = c->edge_costs.data;
-    uint32_t to = c->block_of.data[high / 2], from = c->block_of.data[low / 2];
-    uint32_t lowest = weight_of(&c->blocks.data[to]), best = 0;
-    if (to - from > BLOCKS_LOOKED)
-        from = to - BLOCKS_LOOKED;
-    for (uint32_t b = to; b > from && lowest; b--) {
-        if (costs[b] < lowest) {
-            lowest = costs[b];
-            best = b;
-        }
-    }
-    return best ? c->starts.data[best] : high & ~1u;
-}
-
 /* Cuts IT at POS (or at the end of the hole POS lies in); the new part is not yet anywhere. */
 static uint32_t split(struct scan *s, uint32_t i, uint32_t pos)
 {
@@ -246,48 +220,6 @@ static uint32_t next_use(struct scan *s, const struct interval *it, uint32_t pos
             return use->pos;
     }
     return FOREVER;
-}
-
-/* Of each block the header of the innermost loop it is in, of each header where its loop ends; and
- * how hot the way is from the block before to it, where moves stand if a register is split there.
- * Loops stand in one piece; what is cold stands behind them and counts as in none. Answers the
- * first header, NO_LOOP: none. */
-static uint32_t find_loops(struct target_compiler *c)
-{
-    uint32_t blocks = c->blocks.count, open = NO_LOOP, first = NO_LOOP, *next = &first;
-    if (!vec_reserve(c, c->loop_of, blocks) || !vec_reserve(c, c->loop_end, blocks) ||
-        !vec_reserve(c, c->edge_costs, blocks))
-        return NO_LOOP;
-    uint32_t *loop_of = c->loop_of.data, *loop_end = c->loop_end.data, before = 0;
-    for (uint32_t b = 0; b < blocks; b++) {
-        struct mblock *block = &c->blocks.data[b];
-        uint32_t weight = weight_of(block);
-        unsigned depth = block->cold ? 0 : block->depth;
-        c->edge_costs.data[b] = before < weight ? before : weight;
-        before = weight;
-        bool header = block->header && depth;
-        while (open != NO_LOOP && c->blocks.data[open].depth >= depth + !header) {
-            uint32_t outer = loop_end[open];
-            loop_end[open] = c->starts.data[b];
-            open = outer;
-        }
-        if (header) {
-            if (open != NO_LOOP)
-                c->blocks.data[open].nests = true;
-            loop_end[b] = open; /* until it is known */
-            open = b;
-            *next = b;
-            next = &block->next_header;
-        }
-        loop_of[b] = open;
-    }
-    *next = NO_LOOP;
-    while (open != NO_LOOP) {
-        uint32_t outer = loop_end[open];
-        loop_end[open] = c->starts.data[blocks];
-        open = outer;
-    }
-    return first;
 }
 
 /* Where the loop that runs now ends, if IT, there since before it, was wanted in this round and
@@ -487,19 +419,19 @@ static inline void find_event(struct scan *s, unsigned r)
     *due |= 1u << (r - 1);
 }
 
-/* What happens to register R at the current position. */
-static void pass_event(struct scan *s, unsigned r)
+/* What happens to register R at the current position; mostly, that a life ends. */
+static inline void pass_event(struct scan *s, unsigned r)
 {
-    struct target_compiler *c = s->c;
     uint32_t i = s->active[r];
-    if (i) {
-        s->active[r] = 0;
-        s->idle |= 1ull << r;
+    s->active[r] = 0;
+    s->idle |= 1ull << r;
+    s->event[r] = FOREVER;
+    if (at(s, i)->end > s->position)
         settle(s, i);
-    }
-    while (s->holed >> r & 1 && comes_back(s, c->holes[r].data[0]) <= s->position)
+    while (s->holed >> r & 1 && comes_back(s, s->c->holes[r].data[0]) <= s->position)
         settle(s, hole_pop(s, r));
-    find_event(s, r);
+    if (s->active[r] || s->holed >> r & 1)
+        find_event(s, r);
 }
 
 /* To the current position, with the registers of one class. Events are entered in c->due where they
@@ -620,29 +552,15 @@ static inline unsigned first_free(struct scan *s, const struct interval *it, uin
     return 0;
 }
 
-static bool take_free(struct scan *s, uint32_t i, const struct class *class)
+/* A register for the current interval I, which gets none for all of its life: for the first part of
+ * it, if that is worth it; 0: none. */
+__attribute__((noinline)) static unsigned
+take_first_part(struct scan *s, uint32_t i, const struct class *class, const uint8_t hints[HINTS])
 {
-    struct target_compiler *c = s->c;
     const struct interval *it = at(s, i);
-    s->call = intersect_calls(s, it);
-    s->known = 0;
-    uint8_t hints[HINTS];
-    uint64_t wished = collect_hints(s, it, hints);
-    uint64_t idle = s->idle & class->regs, whole = s->call < it->end ? idle & SAVED : idle;
-    unsigned reg = 0;
-    for (unsigned k = 0; k < HINTS && !reg && wished & whole; k++)
-        reg = first_free(s, it, whole & 1ull << hints[k]);
-    if (!reg)
-        reg = first_free(s, it, whole & ~SAVED);
-    if (!reg)
-        reg = first_free(s, it, whole & SAVED & (uint64_t)c->used_regs << 1);
-    if (!reg)
-        reg = first_free(s, it, whole & SAVED);
-    if (reg) {
-        occupy(s, i, reg);
-        return true;
-    }
+    uint64_t idle = s->idle & class->regs;
     uint32_t best = 0;
+    unsigned reg = 0;
     for (unsigned k = 0; k < class->count; k++) {
         unsigned r = class->order[k];
         if (!(idle >> r & 1) || (best >= s->call && !callee_saved(r)))
@@ -656,19 +574,37 @@ static bool take_free(struct scan *s, uint32_t i, const struct class *class)
     for (unsigned k = 0; k < HINTS; k++)
         if (idle >> hints[k] & 1 && free_until(s, it, hints[k]) == best)
             reg = hints[k];
-    if (!reg || best == 0)
-        return false;
-    if ((best & ~1u) <= it->start)
-        return false;
     /* Not worth it when nothing wants the register before it is lost. */
-    if (next_use(s, it, it->start) >= best)
-        return false;
-    uint32_t part = split(s, i, split_place(c, last_use(s, it, best), best));
+    if ((best & ~1u) <= it->start || next_use(s, it, it->start) >= best)
+        return 0;
+    uint32_t part = split(s, i, split_place(s->c, last_use(s, it, best), best));
     if (!part)
-        return false;
+        return 0;
     heap_push(s, part);
-    occupy(s, i, reg);
-    return true;
+    return reg;
+}
+
+/* A free register for the current interval I, or for its first part; 0: none. */
+static unsigned take_free(struct scan *s, uint32_t i, const struct class *class)
+{
+    const struct interval *it = at(s, i);
+    s->call = intersect_calls(s, it);
+    s->known = 0;
+    uint8_t hints[HINTS];
+    uint64_t wished = collect_hints(s, it, hints);
+    uint64_t idle = s->idle & class->regs, used = (uint64_t)s->c->used_regs << 1;
+    if (s->call < it->end)
+        idle &= SAVED;
+    unsigned reg = 0;
+    for (unsigned k = 0; k < HINTS && !reg && wished & idle; k++)
+        reg = first_free(s, it, idle & 1ull << hints[k]);
+    if (!reg)
+        reg = first_free(s, it, idle & ~SAVED);
+    if (!reg)
+        reg = first_free(s, it, idle & SAVED & used);
+    if (!reg)
+        reg = first_free(s, it, idle & SAVED & ~used);
+    return reg ? reg : take_first_part(s, i, class, hints);
 }
 
 /* Those in a hole of REG lose it when they come back, if I then is still there. */
@@ -711,7 +647,9 @@ static void ask_holes(struct scan *s, const struct interval *it, unsigned r)
     }
 }
 
-static void take_blocked(struct scan *s, uint32_t i, const struct class *class)
+/* The register for the current interval I that is wanted by others the latest, taken away from
+ * them; 0: they all need theirs sooner. */
+static unsigned take_blocked(struct scan *s, uint32_t i, const struct class *class)
 {
     struct target_compiler *c = s->c;
     struct interval *it = at(s, i);
@@ -746,24 +684,24 @@ static void take_blocked(struct scan *s, uint32_t i, const struct class *class)
         must |= c->uses.data[u].kind == USE_REG;
     if (!must && (!reg || best <= first)) {
         to_memory(s, i);
-        return;
+        return 0;
     }
     if (!reg) {
         mir_fail(c);
-        return;
+        return 0;
     }
     if (s->block[reg] < it->end) {
         uint32_t block = s->block[reg];
         uint32_t part = split(s, i, split_place(c, last_use(s, it, block), block));
         if (!part)
-            return;
+            return 0;
         heap_push(s, part);
     }
     uint32_t loser = s->active[reg];
     if (loser)
         evict(s, loser);
     lose_holes(s, i, reg);
-    occupy(s, i, reg);
+    return reg;
 }
 
 /* What is free where the loops start that the scan has come past: for moves on the edges there. */
@@ -821,8 +759,11 @@ bool regalloc_run(struct target_compiler *c)
             to_memory(&s, i);
             continue;
         }
-        if (!take_free(&s, i, class) && !c->failed)
-            take_blocked(&s, i, class);
+        unsigned reg = take_free(&s, i, class);
+        if (!reg && !c->failed)
+            reg = take_blocked(&s, i, class);
+        if (reg)
+            occupy(&s, i, reg);
     }
     return !c->failed;
 }
