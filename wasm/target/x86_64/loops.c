@@ -57,4 +57,3 @@ uint32_t find_loops(struct target_compiler *c)
     }
     return first;
 }
-
