@@ -34,6 +34,7 @@ static void drop_block(struct ir_func *f, ir_block_ref block)
     for (ir_ref r = b->first, next; r; r = next) {
         next = f->ins[r].next;
         f->ins[r].op = IR_NOP;
+        f->ins[r].a = f->ins[r].b = f->ins[r].c = 0;
         f->ins[r].prev = f->ins[r].next = 0;
     }
     memset(b, 0, sizeof *b);

@@ -251,6 +251,7 @@ void ir_remove(struct ir_func *f, ir_ref ins)
 {
     ir_unlink(f, ins);
     f->ins[ins].op = IR_NOP;
+    f->ins[ins].a = f->ins[ins].b = f->ins[ins].c = 0;
     f->ins[ins].prev = f->ins[ins].next = 0;
 }
 

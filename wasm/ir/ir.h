@@ -158,7 +158,7 @@ struct ir_ins {
     ir_ref prev, next; /* in the block */
     union {
         struct {
-            ir_ref a, b, c;
+            ir_ref a, b, c; /* without a list: instructions or 0, whether operands or not */
         };
         ir_ref abc[3]; /* the same */
         struct {
@@ -353,14 +353,20 @@ static inline ir_ref ir_follow(struct ir_func *f, ir_ref ref)
     return f->ins[ref].op == IR_COPY ? ir_follow_copy(f, ref) : ref;
 }
 void ir_resolve_list(struct ir_func *f, const struct ir_ins *ins);
+void ir_resolve_abc(struct ir_func *f, struct ir_ins *ins);
+static inline bool ir_is_copy(const struct ir_func *f, ir_ref ref)
+{
+    return f->ins[ref].op == IR_COPY;
+}
 static inline void ir_resolve_operands(struct ir_func *f, struct ir_ins *ins)
 {
-    struct ir_shape shape = ir_shapes[ins->op];
-    for (uint32_t k = 0; k < shape.fixed; k++)
-        if (f->ins[ins->abc[k]].op == IR_COPY)
-            ins->abc[k] = ir_follow_copy(f, ins->abc[k]);
-    if (shape.list)
+    if (ir_shapes[ins->op].list) {
+        ins->a = ir_follow(f, ins->a);
         ir_resolve_list(f, ins);
+    } else if (ir_is_copy(f, ins->a) | ir_is_copy(f, ins->b) | ir_is_copy(f, ins->c)) {
+        /* All three at once: how many are there nobody can predict. */
+        ir_resolve_abc(f, ins);
+    }
 }
 /* Counts by what is needed for an effect or a result; what is not is taken out. USES has ins_count
  * entries. Leaves the marks 0. After ir_analyse(). */

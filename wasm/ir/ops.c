@@ -69,6 +69,12 @@ void ir_resolve_list(struct ir_func *f, const struct ir_ins *ins)
             list[i] = ir_follow_copy(f, list[i]);
 }
 
+void ir_resolve_abc(struct ir_func *f, struct ir_ins *ins)
+{
+    for (uint32_t k = 0; k < 3; k++)
+        ins->abc[k] = ir_follow(f, ins->abc[k]);
+}
+
 bool ir_resolve_phis(struct ir_func *f)
 {
     if (f->failed)
