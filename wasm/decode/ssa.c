@@ -509,15 +509,23 @@ static void enqueue(struct ssa *s, struct phi_graph *g, uint32_t n)
     g->queue[tail < s->phi_count ? tail : tail - s->phi_count] = n;
 }
 
+/* Every phi was looked at when it got its operands, so that only those are of interest that had one
+ * which has become a copy since. */
 static bool remove_superfluous(struct ssa *s)
 {
     struct ir_func *f = s->f;
     uint32_t n = s->phi_count;
     uint64_t uses = 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (f->ins[s->phis[i]].op == IR_PHI)
-            uses += f->ins[s->phis[i]].count;
-    if (!n || !uses)
+    bool any = false;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct ir_ins *phi = &f->ins[s->phis[i]];
+        if (phi->op != IR_PHI)
+            continue;
+        uses += phi->count;
+        for (uint32_t k = 0; k < phi->count && !any; k++)
+            any = ir_is_copy(f, f->pool[phi->list + k]);
+    }
+    if (!any)
         return true;
     if (!grow(s, &s->users, &s->users_capacity, 6 * (uint64_t)n + 2 * uses, sizeof *s->users))
         return false;
@@ -533,9 +541,10 @@ static bool remove_superfluous(struct ssa *s)
         const struct ir_ins *phi = &f->ins[s->phis[i]];
         if (phi->op != IR_PHI)
             continue;
-        enqueue(s, &g, i);
         for (uint32_t k = 0; k < phi->count; k++) {
-            ir_ref value = ir_follow(f, f->pool[phi->list + k]);
+            ir_ref operand = f->pool[phi->list + k], value = ir_follow(f, operand);
+            if (value != operand)
+                enqueue(s, &g, i);
             if (f->ins[value].op != IR_PHI || value == s->phis[i])
                 continue;
             uint32_t of = f->ins[value].mark;
@@ -616,9 +625,12 @@ static void remove_copies(struct ssa *s)
 
 bool ssa_finish(struct ssa *s)
 {
-    bool good = !s->f->failed && !s->exhausted && remove_superfluous(s);
-    if (good && s->first_copy)
-        remove_copies(s);
+    bool good = !s->f->failed && !s->exhausted;
+    if (good && s->first_copy) {
+        good = remove_superfluous(s);
+        if (good)
+            remove_copies(s);
+    }
     trim(s);
     return good;
 }

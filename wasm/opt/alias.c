@@ -90,6 +90,8 @@ struct loop_writes *loop_writes_new(struct ir_func *f, bool *any)
         if (f->blocks[b].loop == IR_NONE)
             continue;
         struct loop_writes *w = &loops[f->blocks[b].loop];
+        if (w->all_memory && w->all_globals)
+            continue;
         for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next)
             if (ir_flags[f->ins[r].op] & (IR_W | IR_K))
                 note(w, &f->ins[r], r);

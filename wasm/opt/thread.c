@@ -49,11 +49,10 @@ struct decision {
 
 static bool find_decision(const struct ir_func *f, ir_block_ref d, struct decision *decision)
 {
-    const struct ir_ins *end = &f->ins[f->blocks[d].last];
-    *decision = (struct decision){.block = d};
-    if (end->op != IR_SWITCH && end->op != IR_BRANCH)
+    if (f->blocks[d].succ_count < 2)
         return false;
-    for (ir_ref r = end->a;; r = f->ins[r].a) {
+    *decision = (struct decision){.block = d};
+    for (ir_ref r = f->ins[f->blocks[d].last].a;; r = f->ins[r].a) {
         const struct ir_ins *ins = &f->ins[r];
         int64_t k;
         if (ins->op == IR_PHI) {
