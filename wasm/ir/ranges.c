@@ -130,7 +130,6 @@ static struct ir_range of_operation(const struct ir_func *f, const struct ir_ins
                                     struct ir_range a, struct ir_range b)
 {
     uint32_t k = 0;
-    bool fixed = ir_shapes[ins->op].fixed > 1 && constant(f, ins->b, &k);
     switch (ins->op) {
     case IR_CONST: return (struct ir_range){(uint32_t)ins->imm, (uint32_t)ins->imm};
     case IR_COPY: return a;
@@ -143,19 +142,20 @@ static struct ir_range of_operation(const struct ir_func *f, const struct ir_ins
     case IR_OR: return (struct ir_range){a.lo > b.lo ? a.lo : b.lo, mask_of(a.hi | b.hi)};
     case IR_XOR: return (struct ir_range){0, mask_of(a.hi | b.hi)};
     case IR_SHL:
-        if (!fixed || a.hi > UINT32_MAX >> (k & 31))
+        if (!constant(f, ins->b, &k) || a.hi > UINT32_MAX >> (k & 31))
             return FULL;
         return (struct ir_range){a.lo << (k & 31), a.hi << (k & 31)};
     case IR_SHR_U:
-        return fixed ? (struct ir_range){a.lo >> (k & 31), a.hi >> (k & 31)}
-                     : (struct ir_range){0, a.hi};
+        return constant(f, ins->b, &k) ? (struct ir_range){a.lo >> (k & 31), a.hi >> (k & 31)}
+                                       : (struct ir_range){0, a.hi};
     case IR_SHR_S:
         if (a.hi > INT32_MAX)
             return FULL;
-        return fixed ? (struct ir_range){a.lo >> (k & 31), a.hi >> (k & 31)}
-                     : (struct ir_range){0, a.hi};
+        return constant(f, ins->b, &k) ? (struct ir_range){a.lo >> (k & 31), a.hi >> (k & 31)}
+                                       : (struct ir_range){0, a.hi};
     case IR_DIV_U:
-        return fixed && k ? (struct ir_range){a.lo / k, a.hi / k} : (struct ir_range){0, a.hi};
+        return constant(f, ins->b, &k) && k ? (struct ir_range){a.lo / k, a.hi / k}
+                                            : (struct ir_range){0, a.hi};
     case IR_REM_U: {
         uint32_t most = b.hi ? b.hi - 1 : 0;
         return (struct ir_range){0, a.hi < most ? a.hi : most};
@@ -281,24 +281,28 @@ static void of_phis(const struct ir_func *f, struct ir_range *ranges, ir_ref fir
 static struct ir_range of(const struct ir_func *f, const struct ir_range *ranges, ir_ref r)
 {
     const struct ir_ins *ins = &f->ins[r];
-    struct ir_range a = FULL, b = FULL;
-    unsigned fixed = ir_shapes[ins->op].fixed;
-    if (fixed > 0 && f->ins[ins->a].type == IR_I32)
-        a = ranges[ins->a];
-    if (fixed > 1 && f->ins[ins->b].type == IR_I32)
-        b = ranges[ins->b];
-    if (ins->op == IR_SELECT)
-        return join(ranges[ins->a], ranges[ins->b]);
-    return of_operation(f, ins, a, b);
+    switch (ins->op) {
+    case IR_SELECT: return join(ranges[ins->a], ranges[ins->b]);
+    case IR_COPY:
+    case IR_EXT8:
+    case IR_EXT16: return of_operation(f, ins, ranges[ins->a], FULL);
+    default:
+        /* Operands of arithmetic have the type of the result. */
+        if (ins->op >= IR_ADD && ins->op <= IR_ROTR)
+            return of_operation(f, ins, ranges[ins->a], ranges[ins->b]);
+        return of_operation(f, ins, FULL, FULL);
+    }
 }
 
 void ir_ranges(const struct ir_func *f, struct ir_range *ranges)
 {
     for (uint32_t i = 0; i < f->order_count; i++) {
-        ir_ref first = f->blocks[f->order[i]].first;
-        of_phis(f, ranges, first);
-        for (ir_ref r = first; r; r = f->ins[r].next)
-            if (f->ins[r].op != IR_PHI)
-                ranges[r] = f->ins[r].type == IR_I32 ? of(f, ranges, r) : FULL;
+        ir_ref r = f->blocks[f->order[i]].first;
+        if (f->ins[r].op == IR_PHI)
+            of_phis(f, ranges, r);
+        while (f->ins[r].op == IR_PHI)
+            r = f->ins[r].next;
+        for (; r; r = f->ins[r].next)
+            ranges[r] = f->ins[r].type == IR_I32 ? of(f, ranges, r) : FULL;
     }
 }
