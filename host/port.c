@@ -87,8 +87,9 @@ void *wasm_host_publish(const void *code, size_t size,
                         void (*relocate)(void *context, uint8_t *bytes, uintptr_t address),
                         void *context)
 {
-    uint8_t *p =
-        mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    /* All of it will be written at once. */
+    uint8_t *p = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     memcpy(p, code, size);

@@ -52,6 +52,18 @@ static bool check_passes(struct loader *l)
     return !wrong;
 }
 
+/* Room for as much code as there usually is, so that it is not copied several times; if there is
+ * too little memory for that, it will grow as it has to. */
+static void code_room(struct loader *l)
+{
+    const struct module_info *info = &l->module->info;
+    size_t bytes = 16384; /* thunks */
+    for (uint32_t i = 0; i < info->func_count - info->imported_funcs; i++)
+        bytes += (info->bodies[i].end - info->bodies[i].start) * (size_t)7 / 4;
+    l->code.bytes = wasm_host_alloc(bytes);
+    l->code.capacity = l->code.bytes ? bytes : 0;
+}
+
 static bool compile_functions(struct loader *l)
 {
     struct wasm_module *m = l->module;
@@ -67,6 +79,7 @@ static bool compile_functions(struct loader *l)
     l->code.want_positions = l->options && l->options->positions;
     l->code.want_unwind = l->options && l->options->debugger;
     ir_func_init(&l->func, &info->ir, 0);
+    code_room(l);
     uint64_t deadline = l->options ? l->options->deadline_ns : 0;
     body_decoder_set_deadline(l->decoder, deadline);
     l->func.deadline = deadline;
