@@ -21,6 +21,7 @@ struct combiner {
     struct ir_func *f;
     uint32_t *uses, count; /* of the instructions below COUNT, those from before the pass */
     uint8_t *wide;         /* somebody wants more than the low half of an I32 */
+    bool changed;          /* there are copies */
     bool halves;           /* a value lost what nobody wanted */
 };
 
@@ -276,6 +277,7 @@ static void combine(struct combiner *c, ir_ref root)
     } else {
         return;
     }
+    c->changed = true;
     c->halves |= half;
     ir_ref a = f->ins[root].a, b = f->ins[root].b;
     if (reversed)
@@ -359,9 +361,7 @@ bool opt_combine(struct ir_func *f)
         }
     }
     wasm_host_free(c.uses);
-    if (!c.uses)
-        return true;
-    if (f->failed || !ir_resolve(f))
+    if (f->failed || (c.changed && !ir_resolve(f)))
         return false;
     if (!c.halves)
         return true;
