@@ -340,9 +340,30 @@ class Loops:
             return f"(if {self.value()} (then {self.statements(depth - 1)}))"
         return self.loop(depth)
 
+    def compared(self, depth, v):
+        """A loop whose count steps by what is not known and is compared on the way back."""
+        rng = self.rng
+        low = rng.choice([8, 100, 65480, 65536])
+        high = low + rng.randrange(1, 60)
+        step = f"(i32.or (i32.and {self.value()} (i32.const 7)) (i32.const 1))"
+        start = rng.choice([f"(i32.const {low})", f"(i32.const {high})", "(local.get $y)", "(local.get $t)",
+                            f"(i32.and (local.get $y) (i32.const {high}))"])
+        up = rng.random() < 0.7
+        how, turned = rng.choice([("lt", "gt"), ("le", "ge")] if up else [("gt", "lt"), ("ge", "le")])
+        sign = rng.choice("us")
+        limit = f"(i32.const {high if up else low})"
+        test = rng.choice([f"(i32.{how}_{sign} (local.get {v}) {limit})", f"(i32.{turned}_{sign} {limit} (local.get {v}))"])
+        step = f"(local.set {v} (i32.{'add' if up else 'sub'} (local.get {v}) {step}))"
+        # Where it starts far away it is left after a while; that test comes first.
+        return (f"(local.set $n (i32.const 0)) (local.set {v} {start}) (block $out{depth} (loop $l{depth} "
+                f"{self.statements(depth - 1)} {step} (br_if $out{depth} (i32.gt_u (local.tee $n "
+                f"(i32.add (local.get $n) (i32.const 1))) (i32.const 200))) (br_if $l{depth} {test})))")
+
     def loop(self, depth):
         rng = self.rng
         v = "$i" if depth == 2 else "$k"
+        if rng.random() < 0.3:
+            return self.compared(depth, v)
         start = rng.choice([0, 0, 4, 65500, 65536, 0xffffffe0, 100])
         step = rng.choice([1, 4, 8, -1, -4, 3])
         rounds = rng.randrange(1, 12)
@@ -651,6 +672,29 @@ def stepped_together():
     assert re.search(r"\[r14\+r\w+\*1\+0xc\]", ir), ir
 
 
+def compared_on_the_way_back():
+    # As the sieve of Eratosthenes does: by an unknown step up to a limit.
+    code = listing("""(module (memory 4) (func (export "f") (param $step i32) (local $i i32)
+      (local.set $i (i32.and (local.get $step) (i32.const 0xffff)))
+      (loop $l
+        (i32.store8 (i32.add (local.get $i) (i32.const 1024)) (i32.const 0))
+        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $step) (local.get $i))) (i32.const 200001))))))""",
+                   code=True)
+    assert re.search(r"\[r14\+r\w+\*1\+0x400\]", code) and "lea" not in code, code
+
+
+def sum_behind_a_loop():
+    # What the last round counted to is at hand; what it counted from need not live on.
+    text = """(module (memory 1) (func (export "f") (param $p i32) (result i32)
+      (loop $l
+        (br_if $l (i32.load8_u (local.tee $p (i32.add (local.get $p) (i32.const 1))))))
+      (i32.sub (local.get $p) (i32.const {}))))"""
+    assert "lea" not in re.split(r"\bj\w+ ", listing(text.format(3), code=True))[0], listing(text.format(3), code=True)
+    code = listing("""(module (memory 1) (func (export "f") (param $p i32) (result i32)
+      (i32.add (i32.sub (local.get $p) (i32.const 3)) (i32.const 3))))""")
+    assert count(code, "ADD|SUB") == 0, code
+
+
 def loads_before():
     ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32)
       (i32.add (i32.load (i32.add (local.get 0) (i32.const 4))) (i32.load (local.get 0)))))""")
@@ -732,6 +776,8 @@ TESTS = [
     ("loads and globals that a loop leaves alone move before it", invariant_loads),
     ("what is known before a loop is known in it, if nothing there writes it", known_before_loop),
     ("what steps with a counter is bounded by it", stepped_together),
+    ("a comparison on the way back bounds what steps by anything", compared_on_the_way_back),
+    ("a sum behind a loop is of its last value", sum_behind_a_loop),
     ("a load from p bounds the loads before it", loads_before),
     ("loops over consecutive elements are done in vectors", vectorised),
     ("a product of matrices is done column by column in vectors", nest_vectorised),

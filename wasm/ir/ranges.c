@@ -1,6 +1,7 @@
 /* Ranges of i32 values: what an unsigned comparison could tell of each. One forward pass; the phi
  * of a loop gets a range where it counts by a constant towards a bound that ends the loop, or where
- * another one does and tells how often the loop comes round. */
+ * another one does and tells how often the loop comes round, or where what it becomes is compared
+ * on the way back. */
 #include "ir/ir.h"
 
 #define FULL ((struct ir_range){0, UINT32_MAX})
@@ -63,6 +64,52 @@ static bool bound_on(const struct ir_func *f, ir_block_ref block, ir_block_ref t
     return true;
 }
 
+/* What is known of the limit of BOUND in the blocks from HEADER on, whose loop may be the limit's.
+ */
+static struct ir_range limit_of(const struct ir_func *f, const struct ir_range *ranges,
+                                const struct bound *bound, ir_block_ref header)
+{
+    if (!bound->limit)
+        return (struct ir_range){0, 0};
+    const struct ir_ins *l = &f->ins[bound->limit];
+    if (l->type != IR_I32)
+        return FULL;
+    if (l->op == IR_CONST)
+        return (struct ir_range){(uint32_t)l->imm, (uint32_t)l->imm};
+    return f->blocks[l->block].rpo < f->blocks[header].rpo ? ranges[bound->limit] : FULL;
+}
+
+/* RANGE as far as it is on LIMIT's side: op LIMIT. */
+static struct ir_range narrowed(struct ir_range range, unsigned op, struct ir_range limit)
+{
+    struct ir_range side = FULL;
+    switch (op) {
+    case IR_EQ: side = limit; break;
+    case IR_LT_S:
+        if (range.hi > INT32_MAX || limit.hi > INT32_MAX)
+            return range;
+        /* fall through */
+    case IR_LT_U: side.hi = limit.hi ? limit.hi - 1 : 0; break;
+    case IR_LE_S:
+        if (range.hi > INT32_MAX || limit.hi > INT32_MAX)
+            return range;
+        /* fall through */
+    case IR_LE_U: side.hi = limit.hi; break;
+    case IR_GT_S:
+    case IR_GE_S:
+        if (limit.hi > INT32_MAX)
+            return range;
+        side = (struct ir_range){limit.lo, INT32_MAX};
+        break;
+    case IR_GT_U:
+    case IR_GE_U: side.lo = limit.lo; break;
+    default: break;
+    }
+    struct ir_range both = {range.lo > side.lo ? range.lo : side.lo,
+                            range.hi < side.hi ? range.hi : side.hi};
+    return both.lo <= both.hi ? both : range; /* else the way is never taken */
+}
+
 /* The phi R = (START, R + STEP) of the loop at HEADER, whose other predecessor is LATCH. */
 static struct ir_range counted(const struct ir_func *f, const struct ir_range *ranges, ir_ref r,
                                ir_ref next, struct ir_range start, uint32_t step,
@@ -73,18 +120,7 @@ static struct ir_range counted(const struct ir_func *f, const struct ir_range *r
     bool after = bound_on(f, latch, header, next, &bound);
     if (!after && !bound_on(f, latch, header, r, &bound))
         return FULL;
-    struct ir_range limit = {0, 0};
-    if (bound.limit) {
-        const struct ir_ins *l = &f->ins[bound.limit];
-        if (l->type != IR_I32)
-            return FULL;
-        if (l->op == IR_CONST)
-            limit = (struct ir_range){(uint32_t)l->imm, (uint32_t)l->imm};
-        else if (f->blocks[l->block].rpo < f->blocks[header].rpo)
-            limit = ranges[bound.limit];
-        else
-            return FULL;
-    }
+    struct ir_range limit = limit_of(f, ranges, &bound, header);
     bool down = step >> 31;
     uint32_t stride = down ? 0 - step : step;
     if (bound.op == IR_NE) {
@@ -185,6 +221,17 @@ static struct ir_range of_any(const struct ir_func *f, ir_ref r)
     return of_operation(f, ins, FULL, FULL);
 }
 
+/* What a phi of HEADER gets where it becomes REF on the way from LATCH. */
+static struct ir_range come_back(const struct ir_func *f, const struct ir_range *ranges, ir_ref ref,
+                                 ir_block_ref latch, ir_block_ref header)
+{
+    struct ir_range range = of_any(f, ref);
+    struct bound bound;
+    if (!bound_on(f, latch, header, ref, &bound))
+        return range;
+    return narrowed(range, bound.op, limit_of(f, ranges, &bound, header));
+}
+
 /* Instead of an entry of a phi. */
 #define SEVERAL  (UINT32_MAX - 1)
 #define NO_LATCH UINT32_MAX
@@ -205,7 +252,7 @@ static bool starts(const struct ir_func *f, const struct ir_range *ranges, ir_re
         if (f->blocks[preds[i]].rpo >= f->blocks[phi->block].rpo) {
             *latch = *latch == NO_LATCH ? i : SEVERAL;
             if (operands[i] != r)
-                *back = join(*back, of_any(f, operands[i]));
+                *back = join(*back, come_back(f, ranges, operands[i], preds[i], phi->block));
         } else if (constant(f, operands[i], &k)) {
             *start = join(*start, (struct ir_range){k, k});
         } else if (f->blocks[operand->block].rpo <= f->blocks[preds[i]].rpo) {

@@ -22,7 +22,8 @@ static void to_copy(struct ir_ins *ins, ir_ref of)
 
 ir_ref fold_const(struct ir_func *f, ir_ref where, uint8_t type, uint64_t value)
 {
-    ir_ref k = ir_insert_before(f, where, IR_CONST, type);
+    /* All constants stand in the entry: one made in a loop would live on behind it. */
+    ir_ref k = ir_insert_before(f, f->blocks[0].first, IR_CONST, type);
     f->ins[k].imm = type == IR_I32 ? (uint32_t)value : value;
     f->ins[k].pos = f->ins[where].pos;
     return k;
@@ -141,12 +142,29 @@ static void with_inner(struct ir_func *f, ir_ref r, ir_ref a, uint64_t k)
     become(f, r, f->ins[r].op, a, k);
 }
 
+/* R = (x + inner) + K. Where the first sum is a loop's and R stands behind that, it is most likely
+ * what the next round would have had for x: both living on would cost a register and a move each
+ * round. */
+static void with_sum(struct ir_func *f, ir_ref r, uint64_t inner, uint64_t k)
+{
+    struct ir_ins *ins = &f->ins[r];
+    const struct ir_ins *sum = &f->ins[ins->a];
+    uint64_t both = ins->type == IR_I32 ? (uint32_t)(inner + k) : inner + k;
+    if (f->blocks[sum->block].loop_depth > f->blocks[ins->block].loop_depth) {
+        if (ins->op == IR_SUB)
+            become(f, r, IR_ADD, ins->a, k);
+    } else if (both) {
+        become(f, r, IR_ADD, sum->a, both);
+    } else {
+        to_copy(ins, sum->a);
+    }
+}
+
 /* x op constant. */
 static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
 {
     struct ir_ins *ins = &f->ins[r];
     const struct ir_ins *a = &f->ins[ins->a];
-    uint8_t type = f->ins[ins->a].type;
     uint64_t u = is_64 ? (uint64_t)k : (uint32_t)k;
     unsigned mask = is_64 ? 63 : 31;
     int64_t inner = 0;
@@ -159,21 +177,16 @@ static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
         if (!k)
             to_copy(ins, ins->a);
         else if (inner_const && a->op == IR_ADD)
-            with_inner(f, r, x, (uint64_t)inner + u);
+            with_sum(f, r, (uint64_t)inner, u);
         return;
-    case IR_SUB: {
-        if (!k) {
+    case IR_SUB:
+        if (!k)
             to_copy(ins, ins->a);
-            return;
-        }
-        uint64_t sum = 0 - u + (a->op == IR_ADD && inner_const ? (uint64_t)inner : 0);
-        ir_ref from = a->op == IR_ADD && inner_const ? x : ins->a;
-        ir_ref negated = fold_const(f, r, type, sum);
-        f->ins[r].op = IR_ADD;
-        f->ins[r].a = from;
-        f->ins[r].b = negated;
+        else if (inner_const && a->op == IR_ADD)
+            with_sum(f, r, (uint64_t)inner, 0 - u);
+        else
+            become(f, r, IR_ADD, ins->a, 0 - u);
         return;
-    }
     case IR_AND:
         if (!k)
             to_const(ins, 0);

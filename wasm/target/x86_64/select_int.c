@@ -88,8 +88,9 @@ static void order_operands(struct target_compiler *c, const struct ir_ins *ins, 
 {
     if (is_const(c, *b))
         return;
-    bool swap = (c->counts.data[*b].count == 1 && goes_round(c, *b, ins) &&
-                 !goes_round(c, *a, ins) && !can_fold_load(c, *a, size)) ||
+    bool swap = (goes_round(c, *b, ins) && !goes_round(c, *a, ins) &&
+                 (c->counts.data[*b].count == 1 || c->counts.data[*a].count > 1) &&
+                 !can_fold_load(c, *a, size)) ||
                 is_const(c, *a) || (can_fold_load(c, *a, size) && !can_fold_load(c, *b, size)) ||
                 (c->counts.data[*a].count > 1 && c->counts.data[*b].count == 1 &&
                  !can_fold_load(c, *b, size));
