@@ -158,13 +158,13 @@ static void do_move(struct target_compiler *c, const struct pmove *move, bool sc
     }
 }
 
-/* Does move K and all that become possible thereby. */
-static void run_chain(struct target_compiler *c, uint32_t k, bool scratch_free)
+/* Does move K and all that become possible thereby; answers how many. */
+static uint32_t run_chain(struct target_compiler *c, uint32_t k, bool scratch_free)
 {
-    for (;;) {
+    for (uint32_t count = 0;; count++) {
         struct pmove *move = &c->pmoves.data[k];
         if (move->done || is_read(c, move) || !x86_reserve(c->out, X86_MAX_STEP))
-            return;
+            return count;
         do_move(c, move, scratch_free);
         move->done = true;
         count_reader(c, move, (uint32_t)-1);
@@ -173,7 +173,7 @@ static void run_chain(struct target_compiler *c, uint32_t k, bool scratch_free)
         if (!writer && move->size == 16 && move->from >= PLACE_STACK)
             writer = c->writers.data[word(move->from) + 1];
         if (!writer)
-            return;
+            return count + 1;
         k = writer - 1;
     }
 }
@@ -319,12 +319,11 @@ static void run_copies(struct target_compiler *c)
             continue;
         count_reader(c, &c->pmoves.data[k], 1);
         set_writer(c, &c->pmoves.data[k], k + 1);
+        left++;
     }
-    for (uint32_t k = 0; k < n; k++)
+    for (uint32_t k = 0; k < n && left; k++)
         if (c->pmoves.data[k].from)
-            run_chain(c, k, true);
-    for (uint32_t k = 0; k < n; k++)
-        left += c->pmoves.data[k].from && !c->pmoves.data[k].done;
+            left -= run_chain(c, k, true);
     if (left)
         run_cycles(c);
 }

@@ -90,7 +90,7 @@ bool layout_blocks(struct target_compiler *c)
     struct edge_counts edges = mark_cold(f);
     if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, n) ||
         !vec_reserve(c, c->pred_first, (uint64_t)n + 1) ||
-        !vec_reserve(c, c->targets, edges.succs) || !vec_reserve(c, c->preds, edges.preds))
+        !vec_reserve(c, c->targets, edges.succs) || !vec_reserve(c, c->preds, edges.preds + 1))
         return false;
     uint32_t *order = c->order.data, *place = c->place.data;
     c->blocks.count = 0;
@@ -115,6 +115,7 @@ bool layout_blocks(struct target_compiler *c)
             *preds++ = place[f->pool[from->preds + k]];
     }
     c->targets.count = (uint32_t)(targets - c->targets.data);
+    *preds = UINT32_MAX; /* so that the first of each block may be looked at */
     c->pred_first.data[n] = c->preds.count = (uint32_t)(preds - c->preds.data);
     return true;
 }

@@ -151,6 +151,14 @@ static void move_defs(struct target_compiler *c, const struct mins *m, uint32_t 
         hint_move(c, m);
 }
 
+static void phi_defs(struct target_compiler *c, const struct mblock *block, uint32_t *counts)
+{
+    for (uint32_t k = 0; k < block->own_count; k++)
+        define(c, c->targets.data[block->own + k], 2 * block->first);
+    for (uint32_t k = 0; k < block->phi_count; k++)
+        counts[c->args.data[block->phis + k].value]++;
+}
+
 /* Definitions in order, and the life of real registers. Counts the uses of each register, real and
  * constant ones too, which spares the question. */
 static void scan_defs(struct target_compiler *c, uint32_t *counts)
@@ -159,10 +167,8 @@ static void scan_defs(struct target_compiler *c, uint32_t *counts)
     const struct mins *ins = c->ins.data;
     for (uint32_t b = 0; b < c->blocks.count; b++) {
         const struct mblock *block = &c->blocks.data[b];
-        for (uint32_t k = 0; k < block->own_count; k++)
-            define(c, c->targets.data[block->own + k], 2 * block->first);
-        for (uint32_t k = 0; k < block->phi_count; k++)
-            counts[c->args.data[block->phis + k].value]++;
+        if (block->own_count | block->phi_count)
+            phi_defs(c, block, counts);
         for (uint32_t i = block->first, end = block->end; i < end; i++) {
             const struct mins *m = &ins[i];
             block_of[i] = b;

@@ -39,21 +39,20 @@ static uint32_t def_block(const struct target_compiler *c, const struct vreg *v)
     return v->start / 2 < c->ins.count ? c->block_of.data[v->start / 2] : 0;
 }
 
-/* Enters register I of a batch where it is used. */
+/* Enters register I of a batch where it is used behind the block of its definition. */
 static void enter_uses(struct target_compiler *c, mreg r, uint32_t i, struct block_sets *sets)
 {
     struct live_block *blocks = c->live.data;
     uint64_t bit = 1ull << i;
-    uint32_t from = def_block(c, vreg_at(c, r));
+    uint32_t from = def_block(c, vreg_at(c, r)), u = c->use_first.data[r];
     blocks[from].defs |= bit;
     add_block(sets, from, false);
-    for (uint32_t u = c->use_first.data[r], end = c->use_first.data[r + 1]; u < end; u++) {
+    while (c->uses.data[u].pos < c->starts.data[from + 1])
+        u++;
+    for (uint32_t end = c->use_first.data[r + 1]; u < end; u++) {
         const struct use *use = &c->uses.data[u];
         uint32_t b = c->block_of.data[use->pos / 2];
-        if (use->kind == USE_AT_END)
-            blocks[b].out |= bit;
-        if (b == from || blocks[b].in & bit)
-            continue;
+        blocks[b].out |= (uint64_t)(use->kind == USE_AT_END) << i;
         blocks[b].in |= bit;
         blocks[b].pending |= bit;
         add_block(sets, b, true);
@@ -265,10 +264,12 @@ bool live_ranges(struct target_compiler *c)
             put_interval(c, k, range);
             continue;
         }
+        if (c->failed)
+            return false;
         batch.defs[batch.count] = k;
         batch.regs[batch.count++] = c->defs.data[k];
         if (batch.count == BATCH && !do_batch(c, &batch))
             return false;
     }
-    return !c->failed && (!batch.count || do_batch(c, &batch));
+    return !batch.count || do_batch(c, &batch);
 }

@@ -428,7 +428,9 @@ mreg phi_root(struct target_compiler *c, mreg r);
 /* Of the group of phis and their operands that R belongs to, or R. */
 static inline mreg phi_leader(struct target_compiler *c, mreg r)
 {
-    return vreg_at(c, r)->phi_group ? phi_root(c, r) : r;
+    mreg up = vreg_at(c, r)->phi_group;
+    up = up ? up : r; /* mostly it is that already */
+    return vreg_at(c, up)->phi_group ? phi_root(c, r) : up;
 }
 uint32_t pool_add(struct target_compiler *c, unsigned size, uint64_t low, uint64_t high);
 bool select_function(struct target_compiler *c);

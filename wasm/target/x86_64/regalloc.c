@@ -9,14 +9,6 @@
 
 #define FOREVER UINT32_MAX
 
-/* In order of preference, which is that of their numbers but for the saved ones, who come last. */
-static const uint8_t gpr_order[] = {R_RAX, R_RCX, R_RDX, R_RSI, R_RDI, R_R8, R_R9,
-                                    R_R10, R_R11, R_RBX, R_RBP, R_R12, R_R13};
-static const uint8_t xmm_order[] = {R_XMM0,      R_XMM0 + 1,  R_XMM0 + 2,  R_XMM0 + 3,
-                                    R_XMM0 + 4,  R_XMM0 + 5,  R_XMM0 + 6,  R_XMM0 + 7,
-                                    R_XMM0 + 8,  R_XMM0 + 9,  R_XMM0 + 10, R_XMM0 + 11,
-                                    R_XMM0 + 12, R_XMM0 + 13, R_XMM0 + 14};
-
 struct scan {
     struct target_compiler *c;
     uint32_t position;
@@ -29,21 +21,11 @@ struct scan {
     uint32_t fixed_cursor[REG_COUNT]; /* first range that reaches beyond the position */
     uint32_t fixed_from[REG_COUNT];   /* … where that begins, FOREVER: there is none */
     uint32_t clobber_cursor, next_call;
-    uint32_t until[REG_COUNT];  /* of the current interval: free until, as far as … */
-    uint64_t known;             /* … the register's bit is set here */
-    uint32_t call;              /* the first call it lives across */
-    uint64_t wanted[REG_COUNT]; /* how late the register is wanted again: wanted_at() */
-    uint32_t block[REG_COUNT];  /* … taken for good from */
-    uint32_t next_header;       /* the loop whose start comes next, NO_LOOP: none does */
-    uint32_t next_start;        /* … where that is */
-};
-
-/* A class of registers. */
-struct class
-{
-    uint64_t regs; /* by bit */
-    const uint8_t *order;
-    unsigned count;
+    uint32_t until[REG_COUNT]; /* of the current interval: free until, as far as … */
+    uint64_t known;            /* … the register's bit is set here */
+    uint32_t call;             /* the first call it lives across */
+    uint32_t next_header;      /* the loop whose start comes next, NO_LOOP: none does */
+    uint32_t next_start;       /* … where that is */
 };
 
 /* Sets of registers, by bit. */
@@ -51,12 +33,18 @@ struct class
 #define GPRS  (((1ull << R_R14) - (1ull << R_RAX)) & ~(1ull << R_RSP))
 #define XMMS  ((1ull << R_XMM15) - (1ull << R_XMM0))
 
-static const struct class gprs = {GPRS, gpr_order, sizeof gpr_order};
-static const struct class xmms = {XMMS, xmm_order, sizeof xmm_order};
-
 static bool callee_saved(unsigned r)
 {
     return SAVED >> r & 1;
+}
+
+/* Takes a register out of the set REGS: the first one, those to be saved last. */
+static unsigned take_reg(uint64_t *regs)
+{
+    uint64_t free = *regs & ~SAVED;
+    unsigned r = (unsigned)__builtin_ctzll(free ? free : *regs);
+    *regs &= ~(1ull << r);
+    return r;
 }
 
 static struct interval *at(struct scan *s, uint32_t i)
@@ -436,7 +424,7 @@ static inline void pass_event(struct scan *s, unsigned r)
 
 /* To the current position, with the registers of one class. Events are entered in c->due where they
  * were foreseen last; those that were put off since are found again. */
-static void advance(struct scan *s, const struct class *class)
+static void advance(struct scan *s, uint64_t class)
 {
     struct target_compiler *c = s->c;
     uint32_t pos = s->position, swept = pos / 2 + 1, count = swept - s->swept;
@@ -446,7 +434,7 @@ static void advance(struct scan *s, const struct class *class)
         s->due |= *due++;
     s->due |= (due[0] & -(uint32_t)(count > 0)) | (due[1] & -(uint32_t)(count > 1)) |
               (due[2] & -(uint32_t)(count > 2)) | (due[3] & -(uint32_t)(count > 3));
-    for (uint32_t left = s->due & (uint32_t)(class->regs >> 1); left; left &= left - 1) {
+    for (uint32_t left = s->due & (uint32_t)(class >> 1); left; left &= left - 1) {
         unsigned r = 1 + (unsigned)__builtin_ctz(left);
         if (s->event[r] > pos && s->event[r] / 2 < swept)
             continue; /* by the end of this instruction */
@@ -555,21 +543,21 @@ static inline unsigned first_free(struct scan *s, const struct interval *it, uin
 /* A register for the current interval I, which gets none for all of its life: for the first part of
  * it, if that is worth it; 0: none. */
 __attribute__((noinline)) static unsigned
-take_first_part(struct scan *s, uint32_t i, const struct class *class, const uint8_t hints[HINTS])
+take_first_part(struct scan *s, uint32_t i, uint64_t class, const uint8_t hints[HINTS])
 {
     const struct interval *it = at(s, i);
-    uint64_t idle = s->idle & class->regs;
+    uint64_t idle = s->idle & class;
     uint32_t best = 0;
     unsigned reg = 0;
-    for (unsigned k = 0; k < class->count; k++) {
-        unsigned r = class->order[k];
-        if (!(idle >> r & 1) || (best >= s->call && !callee_saved(r)))
-            continue;
+    for (uint64_t left = idle; left;) {
+        unsigned r = take_reg(&left);
         uint32_t until = free_until(s, it, r);
         if (until > best) {
             best = until;
             reg = r;
         }
+        if (best >= s->call)
+            left &= SAVED; /* the others are lost there too */
     }
     for (unsigned k = 0; k < HINTS; k++)
         if (idle >> hints[k] & 1 && free_until(s, it, hints[k]) == best)
@@ -585,14 +573,14 @@ take_first_part(struct scan *s, uint32_t i, const struct class *class, const uin
 }
 
 /* A free register for the current interval I, or for its first part; 0: none. */
-static unsigned take_free(struct scan *s, uint32_t i, const struct class *class)
+static unsigned take_free(struct scan *s, uint32_t i, uint64_t class)
 {
     const struct interval *it = at(s, i);
     s->call = intersect_calls(s, it);
     s->known = 0;
     uint8_t hints[HINTS];
     uint64_t wished = collect_hints(s, it, hints);
-    uint64_t idle = s->idle & class->regs, used = (uint64_t)s->c->used_regs << 1;
+    uint64_t idle = s->idle & class, used = (uint64_t)s->c->used_regs << 1;
     if (s->call < it->end)
         idle &= SAVED;
     unsigned reg = 0;
@@ -628,14 +616,19 @@ static void lose_holes(struct scan *s, uint32_t i, unsigned reg)
     }
 }
 
-/* What those in a hole of register R mean for when the current interval IT loses it, and for who
- * wants it. */
-static void ask_holes(struct scan *s, const struct interval *it, unsigned r)
+/* When the current interval IT would lose a register, and how late others want it: wanted_at(). */
+struct claim {
+    uint32_t block;
+    uint64_t wanted;
+};
+
+static void claim_of_holes(struct scan *s, const struct interval *it, unsigned r,
+                           struct claim *claim)
 {
     const uint32_t *holes = s->c->holes[r].data;
     if (many_holes(s, r)) {
-        if (comes_back(s, holes[0]) < s->block[r])
-            s->block[r] = comes_back(s, holes[0]);
+        if (comes_back(s, holes[0]) < claim->block)
+            claim->block = comes_back(s, holes[0]);
         return;
     }
     for (uint32_t n = 0; n < s->c->holes[r].count; n++) {
@@ -643,38 +636,37 @@ static void ask_holes(struct scan *s, const struct interval *it, unsigned r)
         if (intersect(s, it, other) == FOREVER)
             continue;
         uint64_t wanted = wanted_at(s, other);
-        s->wanted[r] = wanted < s->wanted[r] ? wanted : s->wanted[r];
+        claim->wanted = wanted < claim->wanted ? wanted : claim->wanted;
     }
 }
 
-/* The register for the current interval I that is wanted by others the latest, taken away from
- * them; 0: they all need theirs sooner. */
-static unsigned take_blocked(struct scan *s, uint32_t i, const struct class *class)
+static struct claim claim_of(struct scan *s, const struct interval *it, unsigned r)
+{
+    uint32_t call = callee_saved(r) ? FOREVER : s->call;
+    uint32_t fixed = intersect_fixed(s, it, r, call);
+    struct claim claim = {fixed < call ? fixed : call, UINT64_MAX};
+    if (s->active[r])
+        claim.wanted = wanted_at(s, at(s, s->active[r]));
+    if (s->holed >> r & 1)
+        claim_of_holes(s, it, r, &claim);
+    if (claim.block != FOREVER && claim.wanted > claim.block)
+        claim.wanted = claim.block;
+    return claim;
+}
+
+/* The register for the current interval I that others want the latest, taken away from them; 0:
+ * they all need theirs sooner. */
+static unsigned take_blocked(struct scan *s, uint32_t i, uint64_t class)
 {
     struct target_compiler *c = s->c;
     struct interval *it = at(s, i);
-    uint32_t call = intersect_calls(s, it);
-    for (unsigned k = 0; k < class->count; k++) {
-        unsigned r = class->order[k];
-        uint32_t limit = callee_saved(r) ? FOREVER : call;
-        uint32_t block = intersect_fixed(s, it, r, limit);
-        if (call < block && !callee_saved(r))
-            block = call;
-        s->wanted[r] = s->active[r] ? wanted_at(s, at(s, s->active[r])) : UINT64_MAX;
-        s->block[r] = block;
-        if (s->holed >> r & 1)
-            ask_holes(s, it, r);
-        if (s->block[r] != FOREVER && s->wanted[r] > s->block[r])
-            s->wanted[r] = s->block[r];
-    }
     unsigned reg = 0;
-    uint64_t best = 0;
-    for (unsigned k = 0; k < class->count; k++) {
-        unsigned r = class->order[k];
-        if ((s->block[r] & ~1u) <= it->start)
-            continue;
-        if (s->wanted[r] > best) {
-            best = s->wanted[r];
+    struct claim best = {0, 0};
+    for (uint64_t left = class; left;) {
+        unsigned r = take_reg(&left);
+        struct claim claim = claim_of(s, it, r);
+        if ((claim.block & ~1u) > it->start && claim.wanted > best.wanted) {
+            best = claim;
             reg = r;
         }
     }
@@ -682,7 +674,7 @@ static unsigned take_blocked(struct scan *s, uint32_t i, const struct class *cla
     bool must = false;
     for (uint32_t u = it->use; u < it->use_end && c->uses.data[u].pos <= it->start + 1; u++)
         must |= c->uses.data[u].kind == USE_REG;
-    if (!must && (!reg || best <= first)) {
+    if (!must && (!reg || best.wanted <= first)) {
         to_memory(s, i);
         return 0;
     }
@@ -690,9 +682,8 @@ static unsigned take_blocked(struct scan *s, uint32_t i, const struct class *cla
         mir_fail(c);
         return 0;
     }
-    if (s->block[reg] < it->end) {
-        uint32_t block = s->block[reg];
-        uint32_t part = split(s, i, split_place(c, last_use(s, it, block), block));
+    if (best.block < it->end) {
+        uint32_t part = split(s, i, split_place(c, last_use(s, it, best.block), best.block));
         if (!part)
             return 0;
         heap_push(s, part);
@@ -753,7 +744,7 @@ bool regalloc_run(struct target_compiler *c)
         if (s.next_start < s.position)
             note_free(&s);
         const struct vreg *v = vreg_at(c, at(&s, i)->vreg);
-        const struct class *class = v->xmm ? &xmms : &gprs;
+        uint64_t class = v->xmm ? XMMS : GPRS;
         advance(&s, class);
         if (v->incoming && !at(&s, i)->split) {
             to_memory(&s, i);

@@ -126,7 +126,7 @@ static unsigned stay_before(const struct target_compiler *c, uint32_t pos)
     const struct stay *stay = c->stays.data;
     for (uint32_t count = c->stays.count, half; count > 1; count -= half) {
         half = count / 2;
-        stay += stay[half - 1].to < pos ? half : 0;
+        stay += half & -(uint32_t)(stay[half - 1].to < pos);
     }
     return stay->reg;
 }
@@ -186,7 +186,7 @@ static bool find_joins(struct target_compiler *c)
     for (uint32_t b = 0; b < blocks; b++) {
         c->join_from.data[b] = count;
         uint32_t i = first[b], end = first[b + 1];
-        if (end - i < 2 && (end == i || preds[i] + 1 == b))
+        if ((end - i == 1) & (preds[i] + 1 == b) || end == i)
             continue;
         uint32_t low = preds[i], high = low;
         for (i++; i < end; i++) {
