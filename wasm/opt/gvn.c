@@ -7,16 +7,14 @@
 
 #include <string.h>
 
-static bool can_share(const struct ir_ins *ins)
-{
-    unsigned flags = ir_flags[ins->op];
-    if (ins->op == IR_PARAM || ins->op == IR_COPY || ins->op == IR_PHI)
-        return false;
-    /* A comparison costs nothing beside its branch, but a register as a value. */
-    if (ins->op >= IR_EQZ && ins->op <= IR_FGE)
-        return false;
-    return flags & IR_P || flags == IR_T;
-}
+/* Not comparisons, which cost nothing beside their branch, but a register as a value. */
+static const bool can_share[IR_OP_COUNT] = {
+#define X(name, operands, flags)                                                                   \
+    [IR_##name] = ((flags) & IR_P || (flags) == IR_T) && IR_##name != IR_PARAM &&                  \
+                  IR_##name != IR_COPY && (IR_##name < IR_EQZ || IR_##name > IR_FGE),
+    IR_OPS(X)
+#undef X
+};
 
 static bool commutes(const struct ir_ins *ins)
 {
@@ -55,7 +53,7 @@ bool opt_gvn(struct ir_func *f)
             struct ir_ins *ins = &f->ins[r];
             if (changed && ins->op != IR_PHI)
                 ir_resolve_operands(f, ins);
-            if (!can_share(ins))
+            if (!can_share[ins->op])
                 continue;
             if (commutes(ins) && ins->a > ins->b && f->ins[ins->b].op != IR_CONST) {
                 ir_ref t = ins->a;

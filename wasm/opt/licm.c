@@ -22,16 +22,19 @@ static ir_block_ref find_place(const struct ir_func *f, ir_block_ref header)
     return before;
 }
 
-/* Worth a register throughout the loop? Constants and what is free are not. */
-static bool movable(const struct ir_ins *ins)
+/* Worth a register throughout the loop? Constants and what is free are not, nor comparisons, which
+ * fuse with their branches. */
+static bool movable(unsigned op)
 {
-    if (ins->op == IR_CONST || ins->op == IR_PHI || ins->op == IR_PARAM || ins->op == IR_RESULT ||
-        ins->op == IR_COPY || ins->op == IR_ZEXT || ins->op == IR_REF_NULL)
-        return false;
-    /* A comparison fuses with its branch. */
-    if (ins->op >= IR_EQZ && ins->op <= IR_FGE)
-        return false;
-    return ir_flags[ins->op] & IR_P;
+    switch (op) {
+    case IR_CONST:
+    case IR_PARAM:
+    case IR_RESULT:
+    case IR_COPY:
+    case IR_ZEXT:
+    case IR_REF_NULL: return false;
+    default: return ir_flags[op] & IR_P && !ir_is_comparison(op);
+    }
 }
 
 static bool operands_outside(struct ir_func *f, struct ir_ins *ins, ir_block_ref header)
@@ -119,7 +122,7 @@ static void visit_block(struct ir_func *f, ir_block_ref b, const ir_block_ref *b
         next = ins->next;
         /* Loads that may trap go out of the innermost loop only: the outer header may do other
          * things first. */
-        uint32_t most = movable(ins) || ins->op == IR_GLOBAL_GET ? UINT32_MAX
+        uint32_t most = movable(ins->op) || ins->op == IR_GLOBAL_GET ? UINT32_MAX
                         : ins->op != IR_LOAD                     ? 0
                         : cannot_trap(f, ins)                    ? UINT32_MAX
                                                                  : first;
