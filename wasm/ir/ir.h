@@ -6,9 +6,10 @@
  * is one call. Invariants are checked by ir_verify() in debug builds and tests.
  *
  * Instructions: ins[0] is unused, so 0 means "none". Each block chains its instructions: phis
- * first, a single terminator last. The entry has no predecessors. Operand use: a, b, c instruction
- * numbers, as the table below says imm        64-bit payload beside a (constants, offsets) list for
- * calls, phis, returns, switches: first entry in func->pool, and its length */
+ * first, a single terminator last. The entry has no predecessors. Operands:
+ *   a, b, c   instructions, as the table below says; 0 those that an operation has not
+ *   imm       64-bit payload beside them (constants, offsets)
+ *   list      of calls, phis, returns: its first entry in func->pool, and its length */
 #ifndef QUINCE_IR_H
 #define QUINCE_IR_H
 

@@ -12,12 +12,15 @@ static bool is_root(const struct ir_ins *ins)
 
 static inline void count(const struct ir_func *f, const struct ir_ins *ins, struct ir_use *uses)
 {
-    struct ir_shape shape = ir_shapes[ins->op];
-    for (uint32_t k = 0; k < shape.fixed; k++)
-        uses[ins->abc[k]].count++;
-    if (shape.list)
+    /* Those that are not there count for number 0: how many there are is hard to predict. */
+    uses[ins->a].count++;
+    if (ir_shapes[ins->op].list) {
         for (uint32_t k = 0; k < ins->count; k++)
             uses[f->pool[ins->list + k]].count++;
+    } else {
+        uses[ins->b].count++;
+        uses[ins->c].count++;
+    }
 }
 
 /* The same, and what turns out to be needed only now goes to WAITING. */

@@ -472,9 +472,11 @@ static bool check_ins(struct verifier *v, ir_ref r)
     const char *operands = ir_op_info[ins->op].operands;
     if (strchr(operands, 'l') && !in_pool(f, ins->list, ins->count))
         return fail(v, "instruction %u: list outside of the pool", r);
-    for (uint32_t i = 0; !ir_shapes[ins->op].list && i < 3; i++)
-        if (ins->abc[i] >= f->ins_count)
-            return fail(v, "instruction %u: %c is %u, no instruction", r, "abc"[i], ins -> abc[i]);
+    struct ir_shape shape = ir_shapes[ins->op];
+    for (uint32_t i = shape.fixed; i < (shape.list ? 1u : 3u); i++)
+        if (ins->abc[i])
+            return fail(v, "instruction %u (%s) has no %c, but that is %u", r,
+                        ir_op_info[ins->op].name, "abc"[i], ins -> abc[i]);
     uint32_t count = ir_operand_count(ins);
     for (uint32_t i = 0; i < count; i++) {
         ir_ref operand = *ir_operand(f, ins, i);

@@ -10,7 +10,7 @@
 /* Not comparisons, which cost nothing beside their branch, but a register as a value. */
 static const bool can_share[IR_OP_COUNT] = {
 #define X(name, operands, flags)                                                                   \
-    [IR_##name] = ((flags) & IR_P || (flags) == IR_T) && IR_##name != IR_PARAM &&                  \
+    [IR_##name] = ((flags)&IR_P || (flags) == IR_T) && IR_##name != IR_PARAM &&                    \
                   IR_##name != IR_COPY && (IR_##name < IR_EQZ || IR_##name > IR_FGE),
     IR_OPS(X)
 #undef X

@@ -123,9 +123,9 @@ static void visit_block(struct ir_func *f, ir_block_ref b, const ir_block_ref *b
         /* Loads that may trap go out of the innermost loop only: the outer header may do other
          * things first. */
         uint32_t most = movable(ins->op) || ins->op == IR_GLOBAL_GET ? UINT32_MAX
-                        : ins->op != IR_LOAD                     ? 0
-                        : cannot_trap(f, ins)                    ? UINT32_MAX
-                                                                 : first;
+                        : ins->op != IR_LOAD                         ? 0
+                        : cannot_trap(f, ins)                        ? UINT32_MAX
+                                                                     : first;
         ir_block_ref header = most ? target_of(f, r, before, loops, most) : IR_NONE;
         unsigned flags = ir_flags[ins->op];
         if (header != IR_NONE)
