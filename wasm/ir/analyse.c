@@ -137,8 +137,10 @@ bool ir_analyse(struct ir_func *f)
         block->below = tree.first[i] + tree.size[i];
         block->loop = block->outer_loop = IR_NONE;
         block->loop_depth = 0;
-        block->flags &= (uint16_t) ~(IR_BLOCK_LOOP_HEADER | IR_BLOCK_UNREACHABLE);
+        block->flags &= IR_BLOCK_COLD;
     }
+    for (uint32_t i = 0; i < tree.header_count; i++)
+        f->blocks[tree.order[tree.headers[i]]].flags |= IR_BLOCK_COMES_BACK;
     uint32_t *free_memory = memory + (size_t)IR_TREE_RESULTS * f->block_count;
     if (tree.header_count)
         find_loops(f, &tree, free_memory, free_memory + f->block_count);

@@ -197,7 +197,14 @@ struct ir_block {
     ir_block_ref outer_loop; /* of a header: the header of the enclosing loop, or IR_NONE */
 };
 #define IR_NONE UINT32_MAX
-enum { IR_BLOCK_LOOP_HEADER = 1, IR_BLOCK_COLD = 2, IR_BLOCK_UNREACHABLE = 4 };
+/* COMES_BACK: an edge from the same or a later place of the order leads here; ir_analyse() tells.
+ */
+enum {
+    IR_BLOCK_LOOP_HEADER = 1,
+    IR_BLOCK_COLD = 2,
+    IR_BLOCK_UNREACHABLE = 4,
+    IR_BLOCK_COMES_BACK = 8,
+};
 
 /* Module facts the compiler needs about things outside the function. */
 struct ir_signature {
@@ -343,10 +350,11 @@ bool ir_split_edges(struct ir_func *f);
 bool ir_late(struct ir_func *f);
 /* Replaces uses of COPY by what they copy and unlinks the copies. A pass that walks in reverse
  * post-order may do so as it goes, with ir_unlink() and, for each instruction,
- * ir_resolve_operands(): definitions come before uses then, and only the phis are left for the
- * end. */
+ * ir_resolve_operands(): definitions come before uses then, and only what comes back from later
+ * blocks to phis is left for the end. */
 bool ir_resolve(struct ir_func *f);
-bool ir_resolve_phis(struct ir_func *f);
+bool ir_resolve_phis(struct ir_func *f); /* all of them */
+bool ir_resolve_back_phis(struct ir_func *f);
 /* What REF, a COPY, stands for once copies are followed; shortens the path for the next one. */
 ir_ref ir_follow_copy(struct ir_func *f, ir_ref ref);
 static inline ir_ref ir_follow(struct ir_func *f, ir_ref ref)

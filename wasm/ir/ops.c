@@ -75,15 +75,25 @@ void ir_resolve_abc(struct ir_func *f, struct ir_ins *ins)
         ins->abc[k] = ir_follow(f, ins->abc[k]);
 }
 
+static void resolve_phis(struct ir_func *f, ir_block_ref b)
+{
+    for (ir_ref r = f->blocks[b].first; r && f->ins[r].op == IR_PHI; r = f->ins[r].next)
+        ir_resolve_list(f, &f->ins[r]);
+}
+
 bool ir_resolve_phis(struct ir_func *f)
 {
-    if (f->failed)
-        return false;
-    for (uint32_t i = 0; i < f->order_count; i++)
-        for (ir_ref r = f->blocks[f->order[i]].first; r && f->ins[r].op == IR_PHI;
-             r = f->ins[r].next)
-            ir_resolve_list(f, &f->ins[r]);
-    return true;
+    for (uint32_t i = 0; i < f->order_count && !f->failed; i++)
+        resolve_phis(f, f->order[i]);
+    return !f->failed;
+}
+
+bool ir_resolve_back_phis(struct ir_func *f)
+{
+    for (uint32_t i = 0; i < f->order_count && !f->failed; i++)
+        if (f->blocks[f->order[i]].flags & IR_BLOCK_COMES_BACK)
+            resolve_phis(f, f->order[i]);
+    return !f->failed;
 }
 
 bool ir_resolve(struct ir_func *f)

@@ -477,5 +477,5 @@ bool opt_fold(struct ir_func *f)
             }
         }
     }
-    return copies ? ir_resolve_phis(f) : !f->failed;
+    return copies ? ir_resolve_back_phis(f) : !f->failed;
 }

@@ -51,7 +51,7 @@ bool opt_gvn(struct ir_func *f)
         ir_block_ref b = f->order[i];
         for (ir_ref r = f->blocks[b].first; r; r = f->ins[r].next) {
             struct ir_ins *ins = &f->ins[r];
-            if (changed && ins->op != IR_PHI)
+            if (changed)
                 ir_resolve_operands(f, ins);
             if (!can_share[ins->op])
                 continue;
@@ -84,5 +84,5 @@ bool opt_gvn(struct ir_func *f)
         }
     }
     wasm_host_free(table);
-    return !changed || ir_resolve_phis(f);
+    return !changed || ir_resolve_back_phis(f);
 }

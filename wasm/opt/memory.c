@@ -78,7 +78,7 @@ static bool whole(const struct ir_ins *ins, uint8_t type)
 static void visit(struct ir_func *f, struct state *s, ir_ref r, bool *changed)
 {
     struct ir_ins *ins = &f->ins[r];
-    if (*changed && ins->op != IR_PHI)
+    if (*changed)
         ir_resolve_operands(f, ins);
     if (ins->op == IR_LOAD) {
         struct known p = {place_of(f, ins), .access = ins->access, .type = ins->type};
@@ -194,5 +194,5 @@ bool opt_memory(struct ir_func *f)
     }
     wasm_host_free(states);
     wasm_host_free(loops);
-    return !changed || ir_resolve_phis(f);
+    return !changed || ir_resolve_back_phis(f);
 }
