@@ -367,27 +367,30 @@ static bool read_code(struct body_decoder *d)
 {
     enum { LOOK_BYTES = 8192 }; /* of code between two looks at the clock */
     struct reader *r = &d->r;
+    const uint8_t *base = r->base, *end = r->end;
+    const struct ir_func *f = d->f;
+    body_observer observer = d->observer;
     uint32_t look = reader_offset(r) + LOOK_BYTES;
     while (d->control_count) {
-        uint32_t offset = d->offset = reader_offset(r);
-        if (r->p == r->end)
+        const uint8_t *at = r->p;
+        uint32_t offset = d->offset = (uint32_t)(at - base);
+        if (at == end)
             return body_fail(d, WASM_ERR_MALFORMED,
                              "unexpected end of section or function: END opcode expected");
-        uint8_t code = *r->p++;
-        const struct opcode *op = &opcodes[code];
-        d->op = op;
+        r->p = at + 1;
+        const struct opcode *op = d->op = &opcodes[*at];
         if (!op->handler)
-            return refuse_opcode(r, d->offset, code);
+            return refuse_opcode(r, offset, *at);
         if (!op->handler(d))
             return false;
-        if (d->observer)
-            d->observer(d->observer_context, d->offset, reader_offset(r), d->op->name,
-                        d->op->natural, d->control_count);
+        if (observer)
+            observer(d->observer_context, offset, reader_offset(r), d->op->name, d->op->natural,
+                     d->control_count);
         if (offset > look) {
             look = offset + LOOK_BYTES;
             ssa_is_late(&d->ssa);
         }
-        if (d->f->failed || d->ssa.exhausted)
+        if (f->failed || d->ssa.exhausted)
             return refuse_to_go_on(d);
     }
     if (r->p != r->end)

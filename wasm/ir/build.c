@@ -134,25 +134,30 @@ uint32_t ir_list_new(struct ir_func *f, uint32_t count)
     return range;
 }
 
-/* Room for more predecessors of B; false: no memory. */
-static bool pred_room(struct ir_func *f, struct ir_block *b)
+static __attribute__((noinline)) void pred_add_slowly(struct ir_func *f, ir_block_ref block,
+                                                      ir_block_ref pred, uint32_t room)
 {
-    uint32_t capacity = b->pred_capacity ? b->pred_capacity * 2 : 2;
-    uint32_t range = pool_take(f, capacity);
-    if (f->failed)
-        return false;
-    for (uint32_t i = 0; i < b->pred_count; i++)
-        f->pool[range + i] = f->pool[b->preds + i];
-    b->preds = range;
-    b->pred_capacity = capacity;
-    return true;
+    if (pool_room(f, room))
+        ir_pred_add(f, block, pred);
 }
 
 void ir_pred_add(struct ir_func *f, ir_block_ref block, ir_block_ref pred)
 {
     struct ir_block *b = &f->blocks[block];
-    if (f->failed || (b->pred_count == b->pred_capacity && !pred_room(f, b)))
+    if (f->failed)
         return;
+    if (b->pred_count == b->pred_capacity) {
+        uint32_t capacity = b->pred_count ? b->pred_count * 2 : 2, range = f->pool_count;
+        if (capacity > f->pool_capacity - range) {
+            pred_add_slowly(f, block, pred, capacity);
+            return;
+        }
+        f->pool_count = range + capacity;
+        for (uint32_t i = 0; i < b->pred_count; i++)
+            f->pool[range + i] = f->pool[b->preds + i];
+        b->preds = range;
+        b->pred_capacity = capacity;
+    }
     f->pool[b->preds + b->pred_count++] = pred;
 }
 
