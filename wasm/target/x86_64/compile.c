@@ -48,7 +48,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(counts);
     FREE(folded);
     FREE(bounds);
-    FREE(order);
+    FREE(cold_blocks);
     FREE(place);
     FREE(ins);
     FREE(blocks);
@@ -109,7 +109,7 @@ static void after_selection(struct target_compiler *c)
     vec_drop(c->values);
     vec_drop(c->counts);
     vec_drop(c->folded);
-    vec_drop(c->order);
+    vec_drop(c->cold_blocks);
     vec_drop(c->place);
     ir_func_drop(c->f);
 }

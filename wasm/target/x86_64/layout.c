@@ -2,106 +2,111 @@
  * at the end. */
 #include "target/x86_64/select.h"
 
-/* Chains of blocks per loop: entry b of the list for header h is followed by next[b]; a nested loop
- * stands in its outer one's chain by its header, whose inside[] chain is walked there. */
-static bool loops_in_one_piece(struct target_compiler *c)
-{
-    struct ir_func *f = c->f;
-    uint32_t n = f->block_count;
-    if (!vec_reserve(c, c->work, (uint64_t)n * 4 + 4) || !vec_reserve(c, c->order, n))
-        return false;
-    uint32_t *next = c->work.data, *first = next + n + 1, *last = first + n + 1,
-             *stack = last + n + 1;
-    /* Slot n of first and last is the function itself. */
-    for (uint32_t i = 0; i <= n; i++)
-        first[i] = last[i] = next[i] = IR_NONE;
-    for (uint32_t i = 0; i < f->order_count; i++) {
-        ir_block_ref b = f->order[i];
-        bool header = f->blocks[b].flags & IR_BLOCK_LOOP_HEADER;
-        ir_block_ref loop = header ? f->blocks[b].outer_loop : f->blocks[b].loop;
-        uint32_t chain = loop == IR_NONE ? n : loop;
-        if (last[chain] == IR_NONE)
-            first[chain] = b;
-        else
-            next[last[chain]] = b;
-        last[chain] = b;
-    }
-    uint32_t depth = 0, at = first[n];
-    c->order.count = 0;
-    while (at != IR_NONE || depth) {
-        if (at == IR_NONE) {
-            at = next[stack[--depth]];
-            continue;
-        }
-        c->order.data[c->order.count++] = at;
-        if (f->blocks[at].flags & IR_BLOCK_LOOP_HEADER && first[at] != IR_NONE) {
-            stack[depth++] = at;
-            at = first[at];
-        } else {
-            at = next[at];
-        }
-    }
-    return true;
-}
+#include <string.h>
 
-static bool leads_to_trap(const struct ir_func *f, ir_block_ref b)
-{
-    return f->ins[f->blocks[b].last].op == IR_TRAP;
-}
+/* Chains of blocks: of each loop, by its header, and of the function, which counts as loop of the
+ * number behind the last block. A nested loop stands in the chain around it by its header, behind
+ * which its own chain comes. IR_NONE: the end. */
+struct chains {
+    uint32_t *next; /* of blocks */
+    uint32_t *first, *last;
+};
 
+/* How many there are. */
 struct edge_counts {
     uint64_t succs, preds;
 };
 
-/* Cold is what the front end says, what traps, and what such a block dominates, so that definitions
- * keep standing before their uses. Answers how many successors and predecessors there are. */
-static struct edge_counts mark_cold(struct ir_func *f)
+static bool is_cold(const struct ir_func *f, ir_block_ref b)
+{
+    return f->blocks[b].flags & IR_BLOCK_COLD;
+}
+
+/* Chains blocks up and marks the cold ones: what the front end says, what traps, and what such a
+ * block dominates, so that definitions keep standing before their uses. */
+static struct edge_counts chain_blocks(struct ir_func *f, struct chains chains)
 {
     struct edge_counts edges = {0, 0};
+    uint32_t entries = f->block_count + 1;
+    memset(chains.next, 0xff, entries * sizeof *chains.next);
+    memset(chains.first, 0xff, entries * sizeof *chains.first);
+    memset(chains.last, 0xff, entries * sizeof *chains.last);
     f->blocks[f->order[0]].flags &= (uint16_t)~IR_BLOCK_COLD;
     for (uint32_t i = 0; i < f->order_count; i++) {
-        struct ir_block *b = &f->blocks[f->order[i]];
-        edges.succs += b->succ_count;
-        edges.preds += b->pred_count;
-        if (i && (f->blocks[b->idom].flags & IR_BLOCK_COLD || leads_to_trap(f, f->order[i])))
-            b->flags |= IR_BLOCK_COLD;
+        ir_block_ref b = f->order[i];
+        struct ir_block *block = &f->blocks[b];
+        edges.succs += block->succ_count;
+        edges.preds += block->pred_count;
+        if (i && (is_cold(f, block->idom) || f->ins[block->last].op == IR_TRAP))
+            block->flags |= IR_BLOCK_COLD;
+        ir_block_ref loop = block->flags & IR_BLOCK_LOOP_HEADER ? block->outer_loop : block->loop;
+        loop = loop == IR_NONE ? f->block_count : loop;
+        if (chains.last[loop] == IR_NONE)
+            chains.first[loop] = b;
+        else
+            chains.next[chains.last[loop]] = b;
+        chains.last[loop] = b;
     }
     return edges;
 }
 
-static void place_block(struct target_compiler *c, ir_block_ref b, bool cold)
+static void place_block(struct target_compiler *c, ir_block_ref b)
 {
     const struct ir_block *from = &c->f->blocks[b];
     c->place.data[b] = c->blocks.count;
     c->blocks.data[c->blocks.count++] = (struct mblock){
         .ir = b,
         .depth = from->loop_depth,
-        .cold = cold,
+        .cold = is_cold(c->f, b),
         .header = from->flags & IR_BLOCK_LOOP_HEADER,
     };
+}
+
+/* In the order of the chains, what is cold behind all others. */
+static void place_blocks(struct target_compiler *c, struct chains chains)
+{
+    struct ir_func *f = c->f;
+    uint32_t loop = f->block_count, b = chains.first[loop], cold = 0;
+    c->blocks.count = 0;
+    for (;;) {
+        if (b == IR_NONE) {
+            if (loop == f->block_count)
+                break;
+            b = chains.next[loop];
+            loop = f->blocks[loop].outer_loop;
+            loop = loop == IR_NONE ? f->block_count : loop;
+            continue;
+        }
+        if (is_cold(f, b))
+            c->cold_blocks.data[cold++] = b;
+        else
+            place_block(c, b);
+        if (f->blocks[b].flags & IR_BLOCK_LOOP_HEADER && chains.first[b] != IR_NONE) {
+            loop = b;
+            b = chains.first[b];
+        } else {
+            b = chains.next[b];
+        }
+    }
+    for (uint32_t i = 0; i < cold; i++)
+        place_block(c, c->cold_blocks.data[i]);
 }
 
 bool layout_blocks(struct target_compiler *c)
 {
     struct ir_func *f = c->f;
-    if (!loops_in_one_piece(c))
+    uint32_t entries = f->block_count + 1, n = f->order_count;
+    if (!vec_reserve(c, c->work, (uint64_t)entries * 3))
         return false;
-    uint32_t n = c->order.count, cold = 0;
-    struct edge_counts edges = mark_cold(f);
+    struct chains chains = {c->work.data, c->work.data + entries,
+                            c->work.data + 2 * (size_t)entries};
+    struct edge_counts edges = chain_blocks(f, chains);
     if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, n) ||
-        !vec_reserve(c, c->pred_first, (uint64_t)n + 1) ||
+        !vec_reserve(c, c->cold_blocks, n) || !vec_reserve(c, c->pred_first, (uint64_t)n + 1) ||
         !vec_reserve(c, c->targets, edges.succs) || !vec_reserve(c, c->preds, edges.preds + 1))
         return false;
-    uint32_t *order = c->order.data, *place = c->place.data;
-    c->blocks.count = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (f->blocks[order[i]].flags & IR_BLOCK_COLD)
-            order[cold++] = order[i];
-        else
-            place_block(c, order[i], false);
-    }
-    for (uint32_t i = 0; i < cold; i++)
-        place_block(c, order[i], true);
+    place_blocks(c, chains);
+    const uint32_t *place = c->place.data;
     uint32_t *targets = c->targets.data, *preds = c->preds.data;
     for (uint32_t i = 0; i < n; i++) {
         struct mblock *b = &c->blocks.data[i];

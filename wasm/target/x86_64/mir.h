@@ -324,9 +324,9 @@ struct target_compiler {
     VEC(uint32_t) folded;        /* of IR instructions: bit set of loads that another one took in */
     ir_block_ref block;          /* under selection, and its number in layout order */
     uint32_t current, level, pos;
-    VEC(uint32_t) order;  /* IR blocks in layout order */
-    VEC(uint32_t) place;  /* of IR blocks: number in layout order */
-    VEC(struct mins) ins; /* at first backwards */
+    VEC(uint32_t) cold_blocks; /* IR blocks, while the layout is found */
+    VEC(uint32_t) place;       /* of IR blocks: number in layout order */
+    VEC(struct mins) ins;      /* at first backwards */
     VEC(struct mblock) blocks;
     VEC(uint32_t) targets;    /* successors, the blocks' own phis */
     VEC(uint32_t) preds;      /* predecessors of all blocks, in order */
