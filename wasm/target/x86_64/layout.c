@@ -92,6 +92,19 @@ static void place_blocks(struct target_compiler *c, struct chains chains)
         place_block(c, c->cold_blocks.data[i]);
 }
 
+static struct span span_of(struct span a, struct span b)
+{
+    return (struct span){a.first < b.first ? a.first : b.first, a.last > b.last ? a.last : b.last};
+}
+
+static void add_join(struct target_compiler *c, uint32_t block, struct span from)
+{
+    uint32_t k = c->joins.count++;
+    struct span *group = &c->join_groups.data[k / JOIN_GROUP];
+    c->joins.data[k] = (struct join){block, from};
+    *group = k % JOIN_GROUP ? span_of(*group, from) : from;
+}
+
 bool layout_blocks(struct target_compiler *c)
 {
     struct ir_func *f = c->f;
@@ -103,24 +116,38 @@ bool layout_blocks(struct target_compiler *c)
     struct edge_counts edges = chain_blocks(f, chains);
     if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, n) ||
         !vec_reserve(c, c->cold_blocks, n) || !vec_reserve(c, c->pred_first, (uint64_t)n + 1) ||
-        !vec_reserve(c, c->targets, edges.succs) || !vec_reserve(c, c->preds, edges.preds + 1))
+        !vec_reserve(c, c->targets, edges.succs) || !vec_reserve(c, c->preds, edges.preds) ||
+        !vec_reserve(c, c->joins, (uint64_t)n + JOIN_GROUP) ||
+        !vec_reserve(c, c->join_groups, n / JOIN_GROUP + 1) ||
+        !vec_reserve(c, c->join_from, (uint64_t)n + 2))
         return false;
     place_blocks(c, chains);
     const uint32_t *place = c->place.data;
+    n = c->blocks.count;
     uint32_t *targets = c->targets.data, *preds = c->preds.data;
+    c->joins.count = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct mblock *b = &c->blocks.data[i];
-        const struct ir_block *from = &f->blocks[b->ir];
+        const struct ir_block *block = &f->blocks[b->ir];
         b->succs = (uint32_t)(targets - c->targets.data);
-        b->succ_count = from->succ_count;
-        for (uint32_t k = 0; k < from->succ_count; k++)
-            *targets++ = place[f->pool[from->succs + k]];
+        b->succ_count = block->succ_count;
+        for (uint32_t k = 0; k < block->succ_count; k++)
+            *targets++ = place[f->pool[block->succs + k]];
+        struct span from = {UINT32_MAX, 0};
         c->pred_first.data[i] = (uint32_t)(preds - c->preds.data);
-        for (uint32_t k = 0; k < from->pred_count; k++)
-            *preds++ = place[f->pool[from->preds + k]];
+        for (uint32_t k = 0; k < block->pred_count; k++) {
+            uint32_t pred = place[f->pool[block->preds + k]];
+            *preds++ = pred;
+            from = span_of(from, (struct span){pred, pred});
+        }
+        c->join_from.data[i] = c->joins.count;
+        if (from.first != i - 1 || from.last != i - 1)
+            add_join(c, i, from);
     }
     c->targets.count = (uint32_t)(targets - c->targets.data);
-    *preds = UINT32_MAX; /* so that the first of each block may be looked at */
     c->pred_first.data[n] = c->preds.count = (uint32_t)(preds - c->preds.data);
+    c->join_from.data[n] = c->join_from.data[n + 1] = c->joins.count;
+    for (unsigned k = 0; k < JOIN_GROUP; k++) /* as far as a step over the last group leads */
+        c->joins.data[c->joins.count + k].block = UINT32_MAX;
     return true;
 }

@@ -38,8 +38,8 @@ static void find_edges(struct target_compiler *c, uint32_t *edge_of, uint32_t *e
 {
     const uint32_t *first = c->pred_first.data, *preds = c->preds.data;
     c->loop_edges.count = 0;
-    for (const struct join *join = c->joins.data; join->start != UINT32_MAX; join++) {
-        if (join->ends.last <= join->start) /* nothing comes back */
+    for (const struct join *join = c->joins.data; join->block != UINT32_MAX; join++) {
+        if (join->from.last < join->block) /* nothing comes back */
             continue;
         for (uint32_t i = first[join->block]; i < first[join->block + 1]; i++)
             if (preds[i] >= join->block && is_loop_edge(c, preds[i]))

@@ -272,14 +272,15 @@ struct gap_move {
 };
 enum { GAP_EDGE_IN, GAP_STORE, GAP_SPLIT, GAP_EDGE_OUT };
 
-/* A block that control flow reaches otherwise than from the one before it: its start; the first and
- * the last end of a block that leads there. Groups of so many are looked at together. */
-struct ends {
+/* Blocks: the first and the last one. */
+struct span {
     uint32_t first, last;
 };
+/* A block that control flow reaches otherwise than from the one before it, and between which blocks
+ * those stand that lead there. Groups of so many are looked at together. */
 struct join {
-    uint32_t start, block;
-    struct ends ends;
+    uint32_t block;
+    struct span from;
 };
 enum { JOIN_GROUP = 8 };
 /* A piece of a virtual register's life in one place. */
@@ -328,9 +329,12 @@ struct target_compiler {
     VEC(uint32_t) place;       /* of IR blocks: number in layout order */
     VEC(struct mins) ins;      /* at first backwards */
     VEC(struct mblock) blocks;
-    VEC(uint32_t) targets;    /* successors, the blocks' own phis */
-    VEC(uint32_t) preds;      /* predecessors of all blocks, in order */
-    VEC(uint32_t) pred_first; /* of blocks, and one more: the first of them */
+    VEC(uint32_t) targets;        /* successors, the blocks' own phis */
+    VEC(uint32_t) preds;          /* predecessors of all blocks, in order */
+    VEC(uint32_t) pred_first;     /* of blocks, and one more: the first of them */
+    VEC(struct join) joins;       /* in order, and a group of those that never come */
+    VEC(struct span) join_groups; /* of all in the group */
+    VEC(uint32_t) join_from;      /* of blocks, and two more: the first join there or behind */
     VEC(struct marg) args;
     VEC(struct vreg) vregs; /* [0] is number FIRST_VREG */
     VEC(struct memory_base) bases;
@@ -364,10 +368,7 @@ struct target_compiler {
     VEC(uint32_t) loop_of, loop_end; /* of blocks: innermost loop's header; of headers: position */
     VEC(struct gap_move) moves, merged;
     VEC(struct loop_edge) loop_edges;
-    VEC(struct join) joins;       /* in order, and some that never come */
-    VEC(uint32_t) join_from;      /* of blocks, and two more: the first join there or behind */
-    VEC(struct ends) join_groups; /* the outermost ends */
-    VEC(struct stay) stays;       /* of the register that is looked at, by position */
+    VEC(struct stay) stays; /* of the register that is looked at, by position */
     VEC(uint32_t) parted;   /* virtual registers that are not all their life in one register */
     VEC(uint32_t) block_of; /* of instructions (position / 2): block, for split positions */
     uint32_t used_regs;     /* bit per register number */

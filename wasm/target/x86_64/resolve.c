@@ -85,8 +85,7 @@ static void between_parts(struct target_compiler *c, mreg r)
             continue;
         }
         uint32_t b = c->block_of.data[pos / 2];
-        if (c->joins.data[c->join_from.data[b]].block != b &&
-            c->pred_first.data[b] != c->pred_first.data[b + 1])
+        if (c->joins.data[c->join_from.data[b]].block != b)
             on_edge(c, r, b - 1, b, at(c, i)->reg, part->reg);
     }
 }
@@ -131,24 +130,24 @@ static unsigned stay_before(const struct target_compiler *c, uint32_t pos)
     return stay->reg;
 }
 
-/* Compares where R is at the ends of the blocks before JOIN with STAY, where it is in there. */
-static void on_join(struct target_compiler *c, mreg r, const struct join *join, struct stay stay)
+/* Whether what leads to a join is all among the blocks that end in a stay. */
+static bool within(struct span ends, struct span from)
 {
-    const uint32_t *preds = c->preds.data, *first = c->pred_first.data;
-    uint32_t b = join->block;
-    for (uint32_t i = first[b]; i < first[b + 1]; i++) {
-        uint32_t end = c->starts.data[preds[i] + 1];
-        if (end > stay.from && end <= stay.to)
-            continue;
-        unsigned from = stay_before(c, end);
-        if (from != stay.reg)
-            on_edge(c, r, preds[i], b, from, stay.reg);
-    }
+    return from.first >= ends.first && from.last <= ends.last;
 }
 
-static bool within(const struct stay *stay, const struct ends *ends)
+/* Compares where R is at the ends of the blocks before JOIN with REG, where it is there. */
+static void on_join(struct target_compiler *c, mreg r, uint32_t join, unsigned reg,
+                    struct span ends)
 {
-    return ends->first > stay->from && ends->last <= stay->to;
+    const uint32_t *preds = c->preds.data, *first = c->pred_first.data;
+    for (uint32_t i = first[join]; i < first[join + 1]; i++) {
+        if (within(ends, (struct span){preds[i], preds[i]}))
+            continue;
+        unsigned from = stay_before(c, c->starts.data[preds[i] + 1]);
+        if (from != reg)
+            on_edge(c, r, preds[i], join, from, reg);
+    }
 }
 
 /* Moves where control flow joins. A block's start in a range, unless R begins there, is where R
@@ -160,51 +159,19 @@ static void on_joins(struct target_compiler *c, mreg r)
     uint32_t start = vreg_at(c, r)->start;
     for (uint32_t i = 0; i < c->stays.count; i++) {
         struct stay stay = c->stays.data[i];
-        uint32_t k = c->join_from.data[block_from(c, stay.from)];
-        k += joins[k].start == start;
-        while (joins[k].start < stay.to) {
-            if (k % JOIN_GROUP == 0 && within(&stay, &c->join_groups.data[k / JOIN_GROUP])) {
+        uint32_t second = block_from(c, stay.from + 1), behind = block_from(c, stay.to);
+        uint32_t first = stay.from == start ? second : block_from(c, stay.from);
+        struct span ends = {second - 1, block_from(c, stay.to + 1) - 2};
+        for (uint32_t k = c->join_from.data[first]; joins[k].block < behind;) {
+            if (k % JOIN_GROUP == 0 && within(ends, c->join_groups.data[k / JOIN_GROUP])) {
                 k += JOIN_GROUP;
                 continue;
             }
-            if (!within(&stay, &joins[k].ends))
-                on_join(c, r, &joins[k], stay);
+            if (!within(ends, joins[k].from))
+                on_join(c, r, joins[k].block, stay.reg, ends);
             k++;
         }
     }
-}
-
-/* Where control flow reaches a block otherwise than from the one before it. */
-static bool find_joins(struct target_compiler *c)
-{
-    const uint32_t *preds = c->preds.data, *first = c->pred_first.data, *starts = c->starts.data;
-    uint32_t blocks = c->blocks.count, count = 0;
-    if (!vec_reserve(c, c->joins, (uint64_t)blocks + JOIN_GROUP) ||
-        !vec_reserve(c, c->join_groups, (uint64_t)blocks / JOIN_GROUP + 1) ||
-        !vec_reserve(c, c->join_from, (uint64_t)blocks + 2))
-        return false;
-    for (uint32_t b = 0; b < blocks; b++) {
-        c->join_from.data[b] = count;
-        uint32_t i = first[b], end = first[b + 1];
-        if ((end - i == 1) & (preds[i] + 1 == b) || end == i)
-            continue;
-        uint32_t low = preds[i], high = low;
-        for (i++; i < end; i++) {
-            low = preds[i] < low ? preds[i] : low;
-            high = preds[i] > high ? preds[i] : high;
-        }
-        struct ends ends = {starts[low + 1], starts[high + 1]};
-        struct ends *group = &c->join_groups.data[count / JOIN_GROUP];
-        if (count % JOIN_GROUP == 0)
-            *group = ends;
-        group->first = ends.first < group->first ? ends.first : group->first;
-        group->last = ends.last > group->last ? ends.last : group->last;
-        c->joins.data[count++] = (struct join){starts[b], b, ends};
-    }
-    c->join_from.data[blocks] = c->join_from.data[blocks + 1] = count;
-    for (unsigned k = 0; k < JOIN_GROUP; k++) /* as far as a step over the last group leads */
-        c->joins.data[count + k] = (struct join){.start = UINT32_MAX, .block = UINT32_MAX};
-    return true;
 }
 
 static void phi_moves(struct target_compiler *c)
@@ -376,8 +343,6 @@ static void connect(struct target_compiler *c, mreg r, uint32_t range)
 bool resolve_run(struct target_compiler *c)
 {
     c->moves.count = c->parted.count = 0;
-    if (!find_joins(c))
-        return false;
     /* First parts, in the order of definitions. */
     for (uint32_t i = 1; i <= c->defs.count && !c->failed; i++) {
         const struct interval *it = at(c, i);
