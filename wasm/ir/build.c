@@ -92,7 +92,7 @@ static __attribute__((noinline)) bool block_room(struct ir_func *f)
 {
     void *blocks = f->blocks;
     bool good = grow(f, &blocks, &f->block_capacity, (uint64_t)f->block_count + 1,
-                     sizeof *f->blocks, &f->spare_block, 64);
+                     sizeof *f->blocks, &f->spare_block, 256);
     f->blocks = blocks;
     return good;
 }
@@ -111,7 +111,7 @@ static __attribute__((noinline)) bool pool_room(struct ir_func *f, uint32_t coun
 {
     void *pool = f->pool;
     bool good = grow(f, &pool, &f->pool_capacity, (uint64_t)f->pool_count + count, sizeof *f->pool,
-                     &f->spare_word, 256);
+                     &f->spare_word, 2048);
     f->pool = pool;
     return good;
 }
@@ -165,7 +165,7 @@ static bool ins_room(struct ir_func *f)
 {
     void *ins = f->ins;
     bool good = !f->failed && grow(f, &ins, &f->ins_capacity, (uint64_t)f->ins_count + 1,
-                                   sizeof *f->ins, &f->spare_ins, 256);
+                                   sizeof *f->ins, &f->spare_ins, 1024);
     f->ins = ins;
     return good;
 }

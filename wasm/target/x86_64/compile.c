@@ -10,23 +10,31 @@ void mir_fail(struct target_compiler *c)
     c->failed = true;
 }
 
-void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64_t need,
-               size_t entry)
+bool mir_grow(struct target_compiler *c, void *vec, uint64_t need, size_t entry)
 {
+    VEC(void) v; /* as any of them is laid out */
+    memcpy(&v, vec, sizeof v);
     /* What is large grows slowly: for the time of the growth there may be two of it. */
-    uint64_t step = *capacity * (uint64_t)entry > LARGE ? *capacity / 2 : *capacity;
-    uint64_t fresh = *capacity ? *capacity + step : 64;
+    uint64_t step = v.capacity * (uint64_t)entry > LARGE ? v.capacity / 2 : v.capacity;
+    uint64_t fresh = v.capacity ? v.capacity + step : 64;
     if (fresh < need)
         fresh = need;
+    if (!v.count) {
+        wasm_host_free(v.data);
+        v.data = NULL;
+        v.capacity = 0;
+    }
     void *bigger = NULL;
     if (!c->failed && fresh <= UINT32_MAX / 2)
-        bigger = wasm_host_realloc(data, (size_t)fresh * entry);
-    if (!bigger) {
+        bigger = wasm_host_realloc(v.data, (size_t)fresh * entry);
+    if (bigger) {
+        v.data = bigger;
+        v.capacity = (uint32_t)fresh;
+    } else {
         mir_fail(c);
-        return NULL;
     }
-    *capacity = (uint32_t)fresh;
-    return bigger;
+    memcpy(vec, &v, sizeof v);
+    return bigger != NULL;
 }
 
 struct target_compiler *target_compiler_new(const struct target_features *features)

@@ -316,7 +316,6 @@ struct target_compiler {
     struct ir_func *f;
     struct code_buffer *out;
     bool failed;
-    void *grown; /* result of the last growth */
 
     /* selection */
     VEC(uint32_t) values;        /* of IR instructions: virtual register, 0 none yet */
@@ -400,13 +399,11 @@ struct target_compiler {
 
 /* Sets c->failed: no memory, or what must not happen. A place for a breakpoint. */
 void mir_fail(struct target_compiler *c);
-/* Memory. Growth sets c->failed and answers NULL when there is none. */
-void *mir_grow(struct target_compiler *c, void *data, uint32_t *capacity, uint64_t need,
-               size_t entry);
+/* Memory. Growth of a VEC sets c->failed and answers false when there is none. What stands in the
+ * first COUNT entries is kept, nothing else. */
+bool mir_grow(struct target_compiler *c, void *vec, uint64_t need, size_t entry);
 #define vec_reserve(c, v, n)                                                                       \
-    ((uint64_t)(n) <= (v).capacity ||                                                              \
-     ((c)->grown = mir_grow(c, (v).data, &(v).capacity, (uint64_t)(n), sizeof *(v).data),          \
-      (c)->grown ? ((v).data = (c)->grown, true) : false))
+    ((uint64_t)(n) <= (v).capacity || mir_grow(c, &(v), (uint64_t)(n), sizeof *(v).data))
 /* What only a huge function needs is given back as soon as it has had its use. */
 #define vec_drop(v)                                                                                \
     ((size_t)(v).capacity * sizeof *(v).data > LARGE                                               \

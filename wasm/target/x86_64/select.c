@@ -560,8 +560,7 @@ bool select_function(struct target_compiler *c)
         return false;
     c->shift = c->incoming - own;
     /* Most need as many; growing something large costs its double for a while. */
-    if (!vec_reserve(c, c->ins, c->f->ins_count / 4 * 3) ||
-        !vec_reserve(c, c->vregs, c->f->ins_count / 2))
+    if (!vec_reserve(c, c->ins, c->f->ins_count) || !vec_reserve(c, c->vregs, c->f->ins_count / 2))
         return false;
     vreg_new(c, false, 8); /* stands in when memory is short */
     bases_place(c);
