@@ -80,6 +80,8 @@ static void visit(struct ir_func *f, struct state *s, ir_ref r, bool *changed)
     struct ir_ins *ins = &f->ins[r];
     if (*changed)
         ir_resolve_operands(f, ins);
+    if (!(ir_flags[ins->op] & (IR_R | IR_W | IR_K)))
+        return;
     if (ins->op == IR_LOAD) {
         struct known p = {place_of(f, ins), .access = ins->access, .type = ins->type};
         p.value = find(s, &p);
