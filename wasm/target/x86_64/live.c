@@ -62,33 +62,6 @@ static bool has_args(const struct mins *m)
     return m->op == M_RET || (m->op >= M_CALL && m->op <= M_CALL_RDI);
 }
 
-/* Of operations: something else than results written late and operands: temporaries, arguments, or
- * real registers. */
-#define WITH_FIXED(op)                                                                             \
-    ((op) == M_DIV || (op) == M_UPDATE || (op) == M_CMPXCHG || (op) == M_SHIFT_CL ||               \
-     (op) == M_FUNC || (op) == M_RET || ((op) >= M_CALL && (op) <= M_CALL_RDI))
-static const bool special[MOP_COUNT] = {
-#define NONE               0
-#define LATE               0
-#define MODIFY             0
-#define EARLY              1
-#define ANY                0
-#define MEM                0
-#define REG                0
-#define TEMP               1
-#define X(name, dst, a, b) dst || a || b || WITH_FIXED(M_##name),
-    MOPS(X)
-#undef X
-#undef NONE
-#undef LATE
-#undef MODIFY
-#undef EARLY
-#undef ANY
-#undef MEM
-#undef REG
-#undef TEMP
-};
-
 /* What a special operation defines before its result, and the real registers it takes. */
 __attribute__((noinline)) static void special_defs(struct target_compiler *c, const struct mins *m,
                                                    uint32_t i, uint32_t *written, uint32_t *counts)
@@ -177,7 +150,7 @@ static void scan_defs(struct target_compiler *c, uint32_t *counts)
             counts[m->b]++;
             counts[m->base]++;
             counts[m->index]++;
-            if (special[m->op])
+            if (mop_info[m->op].special)
                 special_defs(c, m, i, written, counts);
             if (m->dst >= FIRST_VREG)
                 define(c, m->dst, 2 * i + 1);
@@ -266,7 +239,7 @@ static inline void uses_of(struct target_compiler *c, const struct mins *m, uint
         use_hinted(here, m->a, pos, m->dst < FIRST_VREG ? m->dst : 0);
         return;
     }
-    if (special[m->op])
+    if (mop_info[m->op].special)
         special_uses(c, m, pos, here);
     else
         use_add(here, m->dst, pos + 1, USE_REG, 0);

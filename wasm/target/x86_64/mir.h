@@ -128,6 +128,7 @@ enum mop {
 };
 struct mop_info {
     uint8_t dst, a, b;
+    bool special; /* writes early, has temporaries or arguments, or takes real registers */
 };
 extern const struct mop_info mop_info[MOP_COUNT];
 

@@ -6,16 +6,20 @@
 
 #include <string.h>
 
+#define takes_registers(op)                                                                        \
+    ((op) == M_DIV || (op) == M_UPDATE || (op) == M_CMPXCHG || (op) == M_SHIFT_CL ||               \
+     (op) == M_FUNC || (op) == M_RET || ((op) >= M_CALL && (op) <= M_CALL_RDI))
 const struct mop_info mop_info[MOP_COUNT] = {
-#define NONE               0
-#define LATE               DEF_LATE
-#define MODIFY             DEF_MODIFY
-#define EARLY              DEF_EARLY
-#define ANY                USE_ANY
-#define MEM                USE_MEM
-#define REG                USE_REG
-#define TEMP               USE_TEMP
-#define X(name, dst, a, b) {dst, a, b},
+#define NONE   0
+#define LATE   DEF_LATE
+#define MODIFY DEF_MODIFY
+#define EARLY  DEF_EARLY
+#define ANY    USE_ANY
+#define MEM    USE_MEM
+#define REG    USE_REG
+#define TEMP   USE_TEMP
+#define X(name, dst, a, b)                                                                         \
+    {dst, a, b, dst == EARLY || a == TEMP || b == TEMP || takes_registers(M_##name)},
     MOPS(X)
 #undef X
 #undef NONE
