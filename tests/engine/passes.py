@@ -312,19 +312,6 @@ def sum_behind_a_loop():
     assert count(code, "ADD|SUB") == 0, code
 
 
-def compared_last():
-    # Processors take a comparison and the branch right behind it for one.
-    code = listing("""(module (memory 1) (func (export "f") (param $a i32) (param $b i32) (param $c i32) (param $n i32)
-        (result i32) (local $t i32) (local $i i32)
-      (loop $l
-        (local.set $t (i32.xor (local.get $a) (local.get $b)))
-        (i32.store (i32.const 0) (local.get $t))
-        (local.set $a (local.get $b)) (local.set $b (local.get $c)) (local.set $c (local.get $t))
-        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 3))) (local.get $n))))
-      (local.get $i)))""", code=True)
-    assert re.search(r"(mov|xchg) [^\n]*\n[^\n]*cmp [^\n]*\n[^\n]*jb ", code), code
-
-
 def loads_before():
     ir = listing("""(module (memory 1) (func (export "f") (param i32) (result i32)
       (i32.add (i32.load (i32.add (local.get 0) (i32.const 4))) (i32.load (local.get 0)))))""")
@@ -408,7 +395,6 @@ TESTS = [
     ("what steps with a counter is bounded by it", stepped_together),
     ("a comparison on the way back bounds what steps by anything", compared_on_the_way_back),
     ("a sum behind a loop is of its last value", sum_behind_a_loop),
-    ("what moves on a loop's edge moves before the comparison", compared_last),
     ("a load from p bounds the loads before it", loads_before),
     ("loops over consecutive elements are done in vectors", vectorised),
     ("a product of matrices is done column by column in vectors", nest_vectorised),
