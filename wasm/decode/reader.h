@@ -46,38 +46,37 @@ static inline bool read_u8(struct reader *r, uint8_t *value)
     *value = *r->p++;
     return true;
 }
-/* Most numbers have one byte, most others two. */
-static inline bool read_u32(struct reader *r, uint32_t *value)
+/* A number of one byte, as most have, or of two, as most others: its bits, of which there are 7 or
+ * 14. 0: it is longer, or does not end, and nothing was read. */
+static inline unsigned read_short(struct reader *r, uint32_t *value)
 {
     const uint8_t *p = r->p;
     size_t left = reader_left(r);
     if (left && p[0] < 0x80) {
         *value = p[0];
         r->p = p + 1;
-        return true;
+        return 7;
     }
     if (left >= 2 && p[1] < 0x80) {
         *value = (uint32_t)(p[0] & 0x7f) | (uint32_t)p[1] << 7;
         r->p = p + 2;
-        return true;
+        return 14;
     }
-    return read_u32_slow(r, value);
+    return 0;
+}
+static inline bool read_u32(struct reader *r, uint32_t *value)
+{
+    return read_short(r, value) || read_u32_slow(r, value);
 }
 static inline bool read_s32(struct reader *r, int32_t *value)
 {
-    const uint8_t *p = r->p;
-    size_t left = reader_left(r);
-    if (left && p[0] < 0x80) {
-        *value = (int32_t)(p[0] ^ 0x40) - 0x40;
-        r->p = p + 1;
-        return true;
-    }
-    if (left >= 2 && p[1] < 0x80) {
-        *value = (int32_t)(((p[0] & 0x7f) | p[1] << 7) ^ 0x2000) - 0x2000;
-        r->p = p + 2;
-        return true;
-    }
-    return read_s32_slow(r, value);
+    uint32_t read;
+    unsigned bits = read_short(r, &read);
+    if (!bits)
+        return read_s32_slow(r, value);
+    uint32_t sign = 1u << (bits - 1);
+    *value = (int32_t)(read ^ sign) - (int32_t)sign;
+    return true;
 }
 
 #endif

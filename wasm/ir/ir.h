@@ -353,20 +353,21 @@ bool ir_late(struct ir_func *f);
  * ir_resolve_operands(): definitions come before uses then, and only what comes back from later
  * blocks to phis is left for the end. */
 bool ir_resolve(struct ir_func *f);
-bool ir_resolve_phis(struct ir_func *f); /* all of them */
-bool ir_resolve_back_phis(struct ir_func *f);
-/* What REF, a COPY, stands for once copies are followed; shortens the path for the next one. */
-ir_ref ir_follow_copy(struct ir_func *f, ir_ref ref);
-static inline ir_ref ir_follow(struct ir_func *f, ir_ref ref)
-{
-    return f->ins[ref].op == IR_COPY ? ir_follow_copy(f, ref) : ref;
-}
-void ir_resolve_list(struct ir_func *f, const struct ir_ins *ins);
-void ir_resolve_abc(struct ir_func *f, struct ir_ins *ins);
+bool ir_resolve_phis(struct ir_func *f);      /* all of them */
+bool ir_resolve_back_phis(struct ir_func *f); /* those of blocks that something comes back to */
 static inline bool ir_is_copy(const struct ir_func *f, ir_ref ref)
 {
     return f->ins[ref].op == IR_COPY;
 }
+/* What REF, a COPY, stands for once copies are followed; shortens the path for the next one. */
+ir_ref ir_follow_copy(struct ir_func *f, ir_ref ref);
+static inline ir_ref ir_follow(struct ir_func *f, ir_ref ref)
+{
+    return ir_is_copy(f, ref) ? ir_follow_copy(f, ref) : ref;
+}
+/* Parts of ir_resolve_operands(): those in the list of INS; its a, b, c, where it has no list. */
+void ir_resolve_list(struct ir_func *f, const struct ir_ins *ins);
+void ir_resolve_abc(struct ir_func *f, struct ir_ins *ins);
 static inline void ir_resolve_operands(struct ir_func *f, struct ir_ins *ins)
 {
     if (ir_shapes[ins->op].list) {

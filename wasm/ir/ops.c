@@ -65,7 +65,7 @@ void ir_resolve_list(struct ir_func *f, const struct ir_ins *ins)
 {
     uint32_t *list = f->pool + ins->list;
     for (uint32_t i = 0; i < ins->count; i++)
-        if (f->ins[list[i]].op == IR_COPY)
+        if (ir_is_copy(f, list[i]))
             list[i] = ir_follow_copy(f, list[i]);
 }
 

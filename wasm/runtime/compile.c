@@ -60,6 +60,8 @@ static void code_room(struct loader *l)
     size_t bytes = 16384; /* thunks */
     for (uint32_t i = 0; i < info->func_count - info->imported_funcs; i++)
         bytes += (info->bodies[i].end - info->bodies[i].start) * (size_t)7 / 4;
+    if (bytes > CODE_MAX)
+        bytes = CODE_MAX;
     l->code.bytes = wasm_host_alloc(bytes);
     l->code.capacity = l->code.bytes ? bytes : 0;
 }

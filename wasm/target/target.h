@@ -6,6 +6,7 @@
 #include "runtime/abi.h"
 
 /* Machine code of a whole module while it grows: one buffer, functions one after another. */
+#define CODE_MAX ((size_t)1 << 30) /* bytes: distances in it have 32 bits with a sign */
 struct code_buffer {
     uint8_t *bytes;
     size_t size, capacity;

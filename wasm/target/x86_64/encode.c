@@ -27,8 +27,7 @@ bool x86_grow(struct code_buffer *code, size_t bytes)
     size_t fresh = code->capacity ? code->capacity * 2 : 65536;
     while (fresh - code->size < bytes)
         fresh *= 2;
-    /* rel32 must reach everything. */
-    uint8_t *bigger = fresh > (1u << 30) ? NULL : wasm_host_realloc(code->bytes, fresh);
+    uint8_t *bigger = fresh > CODE_MAX ? NULL : wasm_host_realloc(code->bytes, fresh);
     if (!bigger) {
         code->failed = true;
         return false;
