@@ -133,35 +133,45 @@ void *vm_reserve(size_t size, size_t align)
     return reserve(size, align, false);
 }
 
-/* Takes one mapped run of pages out of [addr, end); false: there is none. Its frames go back. */
-static bool take_run(uintptr_t *addr, uintptr_t end, bool device)
-{
+/* A run of pages that were mapped side by side and are no longer. */
+struct run {
     paddr_t frame;
     size_t size;
     unsigned prot;
-    if (!mmu_next(addr, end, &frame, &size, &prot))
+};
+
+/* Takes the first one out of [addr, end); false: there is none. */
+static bool take_run(uintptr_t *addr, uintptr_t end, bool device, struct run *run)
+{
+    if (!mmu_next(addr, end, &run->frame, &run->size, &run->prot))
         return false;
-    if (mmu_unmap(*addr, size))
+    if (mmu_unmap(*addr, run->size))
         panic("cannot split a page at %p", (void *)*addr);
-    if (!device) {
-        /* The direct map of executable pages was made read-only; its table is split there. */
-        if (prot & MMU_EXEC)
-            (void)mmu_protect((uintptr_t)frame_to_virt(frame), size, MMU_READ | MMU_WRITE);
-        frame_free_range(frame, size);
-        mapped_bytes -= size;
-    }
-    *addr += size;
+    /* The direct map of executable pages was made read-only; its table is split there. */
+    if (run->prot & MMU_EXEC)
+        (void)mmu_protect((uintptr_t)frame_to_virt(run->frame), run->size, MMU_READ | MMU_WRITE);
+    if (!device)
+        mapped_bytes -= run->size;
+    *addr += run->size;
     return true;
 }
 
 static void unmap(uintptr_t addr, size_t size, bool device)
 {
     uintptr_t end = addr + size;
-    bool more = true;
-    while (more && addr < end) {
+    for (;;) {
+        struct run run;
         cpu_irq_state state = spin_lock(&lock);
-        more = take_run(&addr, end, device);
+        bool more = addr < end && take_run(&addr, end, device, &run);
         spin_unlock(&lock, state);
+        if (!more)
+            return;
+        /* No code is left behind in what will be data; an emulator that keeps translations of code
+         * would also look at every later write to such a page. */
+        if (run.prot & MMU_EXEC)
+            memset(frame_to_virt(run.frame), 0, run.size);
+        if (!device)
+            frame_free_range(run.frame, run.size);
     }
 }
 

@@ -78,6 +78,7 @@ x86_vector_stubs:
     popq %rbx
     popq %rax
     addq $16, %rsp
+    movq $0x10, 32(%rsp) /* %ss: the interrupted thread's may be null, see cpu.c */
     iretq
     .endm
 
@@ -112,6 +113,8 @@ x86_syscall_entry:
     pushq %r8
     pushq %r9
     pushq %r10
+    movl $0x10, %ecx
+    movl %ecx, %ss    /* one of B = 0, see cpu.c */
     andq $-16, %rsp
     subq $272, %rsp
     .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15

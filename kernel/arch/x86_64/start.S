@@ -79,7 +79,7 @@ start64:
 boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff /* 0x08: code, 64 bit */
-    .quad 0x00cf93000000ffff /* 0x10: data */
+    .quad 0x008f93000000ffff /* 0x10: data, see cpu.c */
 boot_gdt_pointer:
     .word . - boot_gdt - 1
     .long boot_gdt
