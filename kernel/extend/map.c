@@ -1,7 +1,8 @@
 /* Arrays, hashes, LRU tables and counters: see map.h.
  *
  * Entries stand in one block, key then value; a hash adds buckets that head chains of entry
- * numbers. Free entries form a chain of their own. An LRU map links its entries from recent to old.
+ * numbers. Entries given back form a chain of their own; those never used are not touched, so that a
+ * large map is made at once. An LRU map links its entries from recent to old.
  */
 #include "extend/map.h"
 
@@ -27,6 +28,7 @@ struct map {
     uint32_t stride;      /* bytes per entry */
     uint32_t bucket_mask; /* buckets - 1 */
     uint32_t free, used;
+    uint32_t fresh; /* of a hash: entries from this one on were never used */
     uint32_t newest, oldest;
     uint32_t *buckets; /* NULL for arrays, as links */
     struct link *links;
@@ -96,23 +98,23 @@ struct map *map_new(const struct map_spec *spec, const uint64_t seed[2])
     map->newest = map->oldest = map->free = NONE;
     map->key = spec->kind == MAP_ARRAY ? 0 : spec->key;
     map->stride = map->key + spec->value;
-    map->entries = kcalloc(spec->max, map->stride);
-    map->bytes = sizeof *map + (size_t)spec->max * map->stride;
-    if (spec->kind != MAP_ARRAY && map->entries) {
+    size_t entries = (size_t)spec->max * map->stride;
+    map->bytes = sizeof *map + entries;
+    if (spec->kind == MAP_ARRAY) {
+        map->entries = kcalloc(1, entries);
+    } else {
         uint32_t buckets = 1;
         while (buckets < spec->max) {
             buckets *= 2;
         }
+        size_t heads = buckets * sizeof *map->buckets, links = spec->max * sizeof *map->links;
         map->bucket_mask = buckets - 1;
-        map->buckets = kmalloc(buckets * sizeof *map->buckets);
-        map->links = kcalloc(spec->max, sizeof *map->links);
-        map->bytes += buckets * sizeof *map->buckets + spec->max * sizeof *map->links;
-        if (map->buckets && map->links) {
-            memset(map->buckets, 0xff, buckets * sizeof *map->buckets);
-            for (uint32_t i = spec->max; i--;) {
-                map->links[i] = (struct link){map->free, NONE, NONE, NONE};
-                map->free = i;
-            }
+        map->entries = kmalloc(entries);
+        map->buckets = kmalloc(heads);
+        map->links = kmalloc(links);
+        map->bytes += heads + links;
+        if (map->buckets) {
+            memset(map->buckets, 0xff, heads);
         }
     }
     if (!map->entries || (spec->kind != MAP_ARRAY && (!map->buckets || !map->links))) {
@@ -212,14 +214,19 @@ static uint32_t insert(struct map *map, const void *key, uint32_t bucket)
     if (map->spec.kind == MAP_ARRAY) {
         return NONE;
     }
-    if (map->free == NONE && map->spec.kind == MAP_LRU) {
-        remove_entry(map, map->oldest);
+    uint32_t i;
+    if (map->free == NONE && map->fresh < map->spec.max) {
+        i = map->fresh++;
+    } else {
+        if (map->free == NONE && map->spec.kind == MAP_LRU) {
+            remove_entry(map, map->oldest);
+        }
+        i = map->free;
+        if (i == NONE) {
+            return NONE;
+        }
+        map->free = map->links[i].next;
     }
-    uint32_t i = map->free;
-    if (i == NONE) {
-        return NONE;
-    }
-    map->free = map->links[i].next;
     map->links[i] = (struct link){map->buckets[bucket], NONE, NONE, bucket};
     map->buckets[bucket] = i;
     if (map->spec.kind == MAP_LRU) {
@@ -327,7 +334,7 @@ size_t map_dump(struct map *map, uint32_t *cursor, uint8_t *buffer, size_t size)
                 memcpy(buffer + done, &i, sizeof i);
                 memcpy(buffer + done + sizeof i, entry_value(map, i), map->spec.value);
                 done += width;
-            } else if (map->links[i].bucket != NONE) {
+            } else if (i < map->fresh && map->links[i].bucket != NONE) {
                 memcpy(buffer + done, entry_key(map, i), width);
                 done += width;
             }

@@ -39,27 +39,39 @@ struct output {
     bool failed;
 };
 
-static void put(struct output *out, const void *data, size_t size)
+static bool grow(struct output *out, size_t size)
 {
-    if (out->capacity - out->size < size && !out->failed) {
-        size_t fresh = out->capacity * 2 + size + 256;
-        uint8_t *bigger = wasm_host_realloc(out->bytes, fresh);
-        if (bigger) {
-            out->bytes = bigger;
-            out->capacity = fresh;
-        }
-        out->failed = !bigger;
+    size_t fresh = out->capacity * 2 + size + 4096;
+    uint8_t *bigger = out->failed ? NULL : wasm_host_realloc(out->bytes, fresh);
+    if (bigger) {
+        out->bytes = bigger;
+        out->capacity = fresh;
     }
-    if (out->failed)
-        return;
-    memcpy(out->bytes + out->size, data, size);
-    out->size += size;
+    out->failed = !bigger;
+    return bigger;
 }
 
-static void put_byte(struct output *out, unsigned value)
+/* Where the next SIZE bytes belong; NULL: nowhere. */
+static inline uint8_t *room(struct output *out, size_t size)
 {
-    uint8_t byte = (uint8_t)value;
-    put(out, &byte, 1);
+    if (out->capacity - out->size < size && !grow(out, size))
+        return NULL;
+    out->size += size;
+    return out->bytes + out->size - size;
+}
+
+static inline void put(struct output *out, const void *data, size_t size)
+{
+    uint8_t *to = room(out, size);
+    if (to)
+        memcpy(to, data, size);
+}
+
+static inline void put_byte(struct output *out, unsigned value)
+{
+    uint8_t *to = room(out, 1);
+    if (to)
+        *to = (uint8_t)value;
 }
 
 static void put_u32(struct output *out, uint32_t value)
@@ -149,22 +161,25 @@ static void put_advance(struct output *out, uint32_t by)
 static void put_row(struct output *out, const struct code_unwind *row,
                     const struct code_unwind *before)
 {
-    put_byte(out, CFA_DEF_CFA);
-    put_leb(out, row->base);
-    put_leb(out, row->frame + WORD + row->popped);
+    if (row->base != before->base || row->frame + row->popped != before->frame + before->popped) {
+        put_byte(out, CFA_DEF_CFA);
+        put_leb(out, row->base);
+        put_leb(out, row->frame + WORD + row->popped);
+    }
     bool moved = row->popped != before->popped;
     uint32_t slot = row->popped / WORD + 1;
     if (moved) {
         put_byte(out, CFA_OFFSET | RETURN_ADDRESS);
         put_leb(out, slot);
     }
-    for (uint32_t reg = 0; reg < 16; reg++) {
+    for (uint32_t either = row->saved | before->saved; either; either &= either - 1) {
+        uint32_t reg = (uint32_t)__builtin_ctz(either);
         bool saved = row->saved >> reg & 1, was_saved = before->saved >> reg & 1;
         slot += saved;
         if (saved && (moved || !was_saved)) {
             put_byte(out, CFA_OFFSET | reg);
             put_leb(out, slot);
-        } else if (!saved && was_saved) {
+        } else if (!saved) {
             put_byte(out, CFA_RESTORE | reg);
         }
     }
@@ -179,7 +194,7 @@ static void put_fde(struct output *out, size_t cie, uintptr_t base, uint32_t sta
     put_u32(out, (uint32_t)(out->size - cie));
     put_address(out, base + start);
     put_address(out, end - start);
-    const struct code_unwind entry = {.offset = start}, *before = &entry;
+    const struct code_unwind entry = {.offset = start, .base = STACK_POINTER}, *before = &entry;
     while (*next < count && rows[*next].offset < start)
         ++*next;
     for (; *next < count && rows[*next].offset < end; ++*next) {
