@@ -128,7 +128,10 @@ bool body_read_block_type(struct body_decoder *d, const uint8_t **params, uint32
                           const uint8_t **results, uint32_t *result_count);
 bool body_read_label(struct body_decoder *d, struct control **label);
 /* What a branch to C takes along. */
-uint32_t body_label_count(const struct control *c);
+static inline uint32_t body_label_count(const struct control *c)
+{
+    return c->kind == CONTROL_LOOP ? c->param_count : c->result_count;
+}
 const uint8_t *body_label_types(const struct control *c);
 /* Ends BLOCK with a jump to the label of C, which takes the top operands along. */
 void body_jump_to_label(struct body_decoder *d, struct control *c, ir_block_ref block);

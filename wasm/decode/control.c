@@ -121,11 +121,6 @@ static void emit_return(struct body_decoder *d, ir_block_ref block)
         f->pool[list + i] = d->operands[d->operand_count - count + i].value;
 }
 
-uint32_t body_label_count(const struct control *c)
-{
-    return c->kind == CONTROL_LOOP ? c->param_count : c->result_count;
-}
-
 const uint8_t *body_label_types(const struct control *c)
 {
     return c->kind == CONTROL_LOOP ? c->params : c->results;

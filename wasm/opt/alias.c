@@ -20,7 +20,7 @@ struct place place_of(const struct ir_func *f, const struct ir_ins *ins)
 }
 
 /* Base and constant of an i32 sum: distances hold modulo 2^32 then. */
-static ir_ref split_sum(const struct ir_func *f, ir_ref base, uint64_t *offset)
+static inline ir_ref split_sum(const struct ir_func *f, ir_ref base, uint64_t *offset)
 {
     int64_t k;
     if (base != IR_NONE && base && f->ins[base].op == IR_ADD && f->ins[base].type == IR_I32 &&

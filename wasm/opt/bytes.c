@@ -9,17 +9,6 @@ struct place {
     bool cut; /* bytes below this one are not all looked at: a sum could carry unseen */
 };
 
-unsigned byte_width(const struct ir_ins *ins)
-{
-    return ins->type == IR_I64 ? 8 : 4;
-}
-
-unsigned byte_access(uint8_t access)
-{
-    static const uint8_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 4, 8, 16};
-    return sizes[access];
-}
-
 /* Shift count of INS in bytes; false: not known or not whole bytes. */
 static bool whole_bytes(const struct ir_func *f, const struct ir_ins *ins, unsigned *count)
 {

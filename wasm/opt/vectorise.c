@@ -18,7 +18,7 @@ enum {
 };
 
 /* A loop of one block that touches memory and might do. The predecessor outside, IR_NONE: no. */
-static ir_block_ref candidate(const struct ir_func *f, ir_block_ref b)
+static inline ir_block_ref candidate(const struct ir_func *f, ir_block_ref b)
 {
     const struct ir_block *block = &f->blocks[b];
     if (!(block->flags & IR_BLOCK_LOOP_HEADER) || block->pred_count != 2 ||

@@ -311,12 +311,6 @@ void x86_patch_short(struct code_buffer *code, uint32_t field)
     code->bytes[field] = (uint8_t)(code->size - field - 1);
 }
 
-void x86_patch_near(struct code_buffer *code, uint32_t field, uint32_t target)
-{
-    uint32_t distance = target - (field + 4);
-    memcpy(code->bytes + field, &distance, 4);
-}
-
 void code_trap_add(struct code_buffer *code, uint32_t offset, unsigned trap, uint32_t pos)
 {
     void *array = code->traps;
@@ -367,10 +361,8 @@ uint32_t code_inlined_add(struct code_buffer *code, uint32_t pos, uint32_t call)
     return CODE_INLINED + code->inlined_count++;
 }
 
-void code_position(struct code_buffer *code, uint32_t pos)
+void code_position_add(struct code_buffer *code, uint32_t pos)
 {
-    if (!code->want_positions)
-        return;
     while (pos >= CODE_INLINED && pos - CODE_INLINED < code->inlined_count)
         pos = code->inlined[pos - CODE_INLINED].call;
     uint32_t n = code->position_count;
@@ -385,24 +377,12 @@ void code_position(struct code_buffer *code, uint32_t pos)
     code->positions[code->position_count++] = (struct code_position){(uint32_t)code->size, pos};
 }
 
-/* DWARF's numbers of the registers (System V ABI, AMD64 supplement, figure 3.36). */
-static unsigned dwarf_number(unsigned reg)
-{
-    static const uint8_t numbers[] = {0, 2, 1, 3, 7, 6, 4, 5};
-    return reg < 8 ? numbers[reg] : reg;
-}
-
-unsigned code_saved(unsigned reg)
-{
-    return 1u << dwarf_number(reg);
-}
-
 void code_unwind_add(struct code_buffer *code, uint32_t offset, unsigned base, uint32_t frame,
                      uint32_t popped, unsigned saved)
 {
     if (!code->want_unwind)
         return;
-    struct code_unwind row = {offset, frame, popped, (uint16_t)dwarf_number(base), (uint16_t)saved};
+    struct code_unwind row = {offset, frame, popped, (uint16_t)code_dwarf_number(base), (uint16_t)saved};
     uint32_t n = code->unwind_count;
     if (n && code->unwind[n - 1].offset == offset)
         n = --code->unwind_count;

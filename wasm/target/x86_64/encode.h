@@ -118,7 +118,11 @@ uint32_t x86_jmp_short(struct code_buffer *code);
 uint32_t x86_jcc_near(struct code_buffer *code, unsigned cc);
 uint32_t x86_jmp_near(struct code_buffer *code);
 void x86_patch_short(struct code_buffer *code, uint32_t field); /* to here */
-void x86_patch_near(struct code_buffer *code, uint32_t field, uint32_t target);
+static inline void x86_patch_near(struct code_buffer *code, uint32_t field, uint32_t target)
+{
+    uint32_t distance = target - (field + 4);
+    memcpy(code->bytes + field, &distance, 4);
+}
 
 /* Tables beside the code. */
 void code_trap_add(struct code_buffer *code, uint32_t offset, unsigned trap, uint32_t pos);
@@ -126,13 +130,27 @@ void code_site_add(struct code_buffer *code, uint32_t pos, bool catches); /* ret
 void code_reloc_add(struct code_buffer *code, uint32_t offset, uint32_t func);
 void code_typeref_add(struct code_buffer *code, uint32_t offset, uint32_t type);
 /* What is emitted from here on belongs to the instruction at POS. */
-void code_position(struct code_buffer *code, uint32_t pos);
+void code_position_add(struct code_buffer *code, uint32_t pos);
+static inline void code_position(struct code_buffer *code, uint32_t pos)
+{
+    if (code->want_positions)
+        code_position_add(code, pos);
+}
 /* struct code_unwind, with a hardware number for BASE and bits of code_saved() in SAVED. OFFSET
  * does not go down. */
 void code_unwind_add(struct code_buffer *code, uint32_t offset, unsigned base, uint32_t frame,
                      uint32_t popped, unsigned saved);
+/* DWARF's numbers of the registers (System V ABI, AMD64 supplement, figure 3.36). */
+static inline unsigned code_dwarf_number(unsigned reg)
+{
+    static const uint8_t numbers[] = {0, 2, 1, 3, 7, 6, 4, 5};
+    return reg < 8 ? numbers[reg] : reg;
+}
 /* The bit of a register that calls preserve. */
-unsigned code_saved(unsigned reg);
+static inline unsigned code_saved(unsigned reg)
+{
+    return 1u << code_dwarf_number(reg);
+}
 
 /* Where an entry thunk saves rbp, below its own return address. */
 enum { X86_ENTRY_FP = 16, X86_DEFAULT_MXCSR = 0x1f80 };

@@ -91,7 +91,7 @@ static void between_parts(struct target_compiler *c, mreg r)
 }
 
 /* The first block that starts at POS or behind, counting the end as one more. */
-static uint32_t block_from(const struct target_compiler *c, uint32_t pos)
+static inline uint32_t block_from(const struct target_compiler *c, uint32_t pos)
 {
     uint32_t blocks = c->blocks.count;
     if (pos / 2 >= c->ins.count)

@@ -173,7 +173,7 @@ bool vector_bits(struct target_compiler *c, ir_ref ref, uint64_t bits[2])
     return true;
 }
 
-static bool constant_bits(struct target_compiler *c, ir_ref ref, uint64_t *bits)
+static inline bool constant_bits(struct target_compiler *c, ir_ref ref, uint64_t *bits)
 {
     const struct ir_ins *ins = ins_at(c, ref);
     *bits = 0;
@@ -231,17 +231,6 @@ mreg value_arg(struct target_compiler *c, ir_ref ref)
 mreg result_reg(struct target_compiler *c, ir_ref ref)
 {
     return c->values.data[ref];
-}
-
-mreg result_or_dummy(struct target_compiler *c, ir_ref ref)
-{
-    return c->values.data[ref] ? c->values.data[ref] : new_reg(c, ins_at(c, ref)->type);
-}
-
-bool can_fold(struct target_compiler *c, ir_ref ref)
-{
-    return c->counts.data[ref].count == 1 && ins_at(c, ref)->block == c->block &&
-           !c->values.data[ref];
 }
 
 bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size)
@@ -528,7 +517,8 @@ static void select_block(struct target_compiler *c, uint32_t b)
         end_group(c, start);
     }
     uint32_t start = c->ins.count;
-    bases_load(c, block->ir);
+    if (c->bases.count)
+        bases_load(c, block->ir);
     end_group(c, start);
     if (block->ir == 0) {
         start = c->ins.count;

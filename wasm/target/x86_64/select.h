@@ -36,8 +36,6 @@ static inline mreg value_reg(struct target_compiler *c, ir_ref ref)
 mreg value_arg(struct target_compiler *c, ir_ref ref);
 /* The register of the value REF computes, R_NONE if nobody needs it. */
 mreg result_reg(struct target_compiler *c, ir_ref ref);
-/* The same, but a dummy if nobody needs it: for what has to be executed anyway. */
-mreg result_or_dummy(struct target_compiler *c, ir_ref ref);
 mreg new_reg(struct target_compiler *c, uint8_t type);
 
 static inline struct ir_ins *ins_at(struct target_compiler *c, ir_ref ref)
@@ -48,11 +46,21 @@ static inline bool is_const(struct target_compiler *c, ir_ref ref)
 {
     return ins_at(c, ref)->op == IR_CONST;
 }
+/* result_reg(), but a dummy if nobody needs it: for what has to be executed anyway. */
+static inline mreg result_or_dummy(struct target_compiler *c, ir_ref ref)
+{
+    mreg known = c->values.data[ref];
+    return known ? known : new_reg(c, ins_at(c, ref)->type);
+}
 /* A vector known now: a constant, or a constant in every lane. */
 bool vector_bits(struct target_compiler *c, ir_ref ref, uint64_t bits[2]);
 /* Whether REF may be folded into the instruction under selection: its only use, same block, and no
  * effect between them that it must not cross. */
-bool can_fold(struct target_compiler *c, ir_ref ref);
+static inline bool can_fold(struct target_compiler *c, ir_ref ref)
+{
+    return c->counts.data[ref].count == 1 && ins_at(c, ref)->block == c->block &&
+           !c->values.data[ref];
+}
 bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size);
 /* The operand b of M: a register, an immediate, a folded load or a pool constant. Called before the
  * instruction is put; apply_operand() then fills it in. */

@@ -9,7 +9,7 @@ static mreg copy_of(struct target_compiler *c, ir_ref ref, mreg to, unsigned siz
 }
 
 /* 32-bit instructions look only at the low half, so a WRAP need not be made for them. */
-static ir_ref low_half(struct target_compiler *c, ir_ref ref)
+static inline ir_ref low_half(struct target_compiler *c, ir_ref ref)
 {
     while (ins_at(c, ref)->op == IR_WRAP && can_fold(c, ref) &&
            ins_at(c, ins_at(c, ref)->a)->op != IR_CONST)
