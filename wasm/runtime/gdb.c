@@ -139,21 +139,28 @@ static void put_cie(struct output *out)
     finish_entry(out, start);
 }
 
-static void put_advance(struct output *out, uint32_t by)
+/* A row takes no more, whatever it says: 5 bytes to advance, 11 for the frame, 6 for the return address
+ * and for each of 16 registers. */
+enum { ROW_MAX = 128 };
+
+static uint8_t *at_leb(uint8_t *p, uint32_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *p++ = (uint8_t)(value | 0x80);
+    *p++ = (uint8_t)value;
+    return p;
+}
+
+static uint8_t *at_advance(uint8_t *p, uint32_t by)
 {
     if (by < 0x40) {
-        put_byte(out, CFA_ADVANCE | by);
-    } else if (by < 0x100) {
-        put_byte(out, CFA_ADVANCE1);
-        put_byte(out, by);
-    } else if (by < 0x10000) {
-        uint16_t half = (uint16_t)by;
-        put_byte(out, CFA_ADVANCE2);
-        put(out, &half, sizeof(half));
-    } else {
-        put_byte(out, CFA_ADVANCE4);
-        put_u32(out, by);
+        *p++ = (uint8_t)(CFA_ADVANCE | by);
+        return p;
     }
+    unsigned size = by < 0x100 ? 1 : by < 0x10000 ? 2 : 4;
+    *p++ = size == 1 ? CFA_ADVANCE1 : size == 2 ? CFA_ADVANCE2 : CFA_ADVANCE4;
+    memcpy(p, &by, size);
+    return p + size;
 }
 
 /* What ROW says that BEFORE did not. The frame ends where its caller's stack pointer will be after
@@ -161,28 +168,34 @@ static void put_advance(struct output *out, uint32_t by)
 static void put_row(struct output *out, const struct code_unwind *row,
                     const struct code_unwind *before)
 {
+    uint8_t *start = room(out, ROW_MAX), *p = start;
+    if (!p)
+        return;
+    if (row->offset > before->offset)
+        p = at_advance(p, row->offset - before->offset);
     if (row->base != before->base || row->frame + row->popped != before->frame + before->popped) {
-        put_byte(out, CFA_DEF_CFA);
-        put_leb(out, row->base);
-        put_leb(out, row->frame + WORD + row->popped);
+        *p++ = CFA_DEF_CFA;
+        p = at_leb(p, row->base);
+        p = at_leb(p, row->frame + WORD + row->popped);
     }
     bool moved = row->popped != before->popped;
     uint32_t slot = row->popped / WORD + 1;
     if (moved) {
-        put_byte(out, CFA_OFFSET | RETURN_ADDRESS);
-        put_leb(out, slot);
+        *p++ = CFA_OFFSET | RETURN_ADDRESS;
+        p = at_leb(p, slot);
     }
     for (uint32_t either = row->saved | before->saved; either; either &= either - 1) {
         uint32_t reg = (uint32_t)__builtin_ctz(either);
         bool saved = row->saved >> reg & 1, was_saved = before->saved >> reg & 1;
         slot += saved;
         if (saved && (moved || !was_saved)) {
-            put_byte(out, CFA_OFFSET | reg);
-            put_leb(out, slot);
+            *p++ = (uint8_t)(CFA_OFFSET | reg);
+            p = at_leb(p, slot);
         } else if (!saved) {
-            put_byte(out, CFA_RESTORE | reg);
+            *p++ = (uint8_t)(CFA_RESTORE | reg);
         }
     }
+    out->size -= ROW_MAX - (size_t)(p - start);
 }
 
 /* The rows from *NEXT on that lie in [start, end) of the code at BASE. */
@@ -198,11 +211,8 @@ static void put_fde(struct output *out, size_t cie, uintptr_t base, uint32_t sta
     while (*next < count && rows[*next].offset < start)
         ++*next;
     for (; *next < count && rows[*next].offset < end; ++*next) {
-        const struct code_unwind *row = &rows[*next];
-        if (row->offset > before->offset)
-            put_advance(out, row->offset - before->offset);
-        put_row(out, row, before);
-        before = row;
+        put_row(out, &rows[*next], before);
+        before = &rows[*next];
     }
     finish_entry(out, at);
 }

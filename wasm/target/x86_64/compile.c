@@ -10,13 +10,16 @@ void mir_fail(struct target_compiler *c)
     c->failed = true;
 }
 
+/* Enough for most functions at once; whole pages, which cost nothing before they are written. */
+enum { FIRST_BYTES = 8192 };
+
 bool mir_grow(struct target_compiler *c, void *vec, uint64_t need, size_t entry)
 {
     VEC(void) v; /* as any of them is laid out */
     memcpy(&v, vec, sizeof v);
     /* What is large grows slowly: for the time of the growth there may be two of it. */
     uint64_t step = v.capacity * (uint64_t)entry > LARGE ? v.capacity / 2 : v.capacity;
-    uint64_t fresh = v.capacity ? v.capacity + step : 64;
+    uint64_t fresh = v.capacity ? v.capacity + step : FIRST_BYTES / entry;
     if (fresh < need)
         fresh = need;
     if (!v.count) {
