@@ -454,7 +454,7 @@ static void emit_body(struct target_compiler *c, uint32_t b)
 {
     const struct mblock *block = &c->blocks.data[b];
     struct code_buffer *out = c->out;
-    c->flags_end = 0; /* others may come in here */
+    c->flags_end = c->compare_end = 0; /* others may come in here */
     for (uint32_t i = block->first; i < block->end && !c->failed;) {
         if (!x86_reserve(out, X86_MAX_STEP))
             return;

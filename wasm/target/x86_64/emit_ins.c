@@ -51,9 +51,19 @@ static bool merge_add(struct target_compiler *c, uint32_t i)
     return true;
 }
 
+/* M, which was emitted from BEFORE on, leaves the flags alone: those of a comparison last as long as
+ * its operands are what they were. */
+static void keep_flags(struct target_compiler *c, const struct mins *m, uint32_t before, bool leaves)
+{
+    const struct mins *compare = &c->ins.data[c->compare];
+    bool kept = leaves && c->compare_end == before && m->dst != compare->a && m->dst != compare->b;
+    c->compare_end = kept ? (uint32_t)c->out->size : 0;
+}
+
 static void emit_mov(struct target_compiler *c, uint32_t i)
 {
     const struct mins *m = &c->ins.data[i];
+    uint32_t before = (uint32_t)c->out->size;
     bool xmm = m->dst < FIRST_VREG ? is_xmm(m->dst) : vreg_at(c, m->dst)->xmm;
     uint64_t imm = 0;
     uint32_t from = 0;
@@ -66,6 +76,7 @@ static void emit_mov(struct target_compiler *c, uint32_t i)
         emit_constant(c, to, xmm, m->size, imm, to < PLACE_STACK && flags_live(c, i));
     else
         emit_copy(c, to, from, xmm, m->size);
+    keep_flags(c, m, before, from);
 }
 
 static void emit_load(struct target_compiler *c, uint32_t i)
@@ -166,6 +177,15 @@ static bool flags_known(struct target_compiler *c, uint32_t i)
     if (user->op != M_JCC && user->op != M_SETCC && user->op != M_CMOV && user->op != M_FSELECT)
         return false;
     return c->flags_logic || user->sub == CC_E || user->sub == CC_NE;
+}
+
+/* A comparison that was made before, as for the second of two choices by one condition. */
+static bool compared(struct target_compiler *c, uint32_t i)
+{
+    const struct mins *m = &c->ins.data[i], *old = &c->ins.data[c->compare];
+    return c->compare_end == c->out->size && m->op == old->op && m->form == old->form &&
+           m->size == old->size && m->a == old->a && m->b == old->b && m->imm == old->imm &&
+           m->form <= B_IMM && m->a >= FIRST_VREG && (m->form == B_IMM || m->b >= FIRST_VREG);
 }
 
 static void emit_compare(struct target_compiler *c, uint32_t i)
@@ -416,11 +436,13 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
     case M_ALU_STORE: mem_reg(c, i, m->sub << 3 | 1u, m->sub, true); break;
     case M_CMP:
     case M_TEST:
-        if (merge && flags_known(c, i))
+        if ((merge && flags_known(c, i)) || compared(c, i))
             break;
         if (merge)
             zero_for_setcc(c, i);
         emit_compare(c, i);
+        c->compare = i;
+        c->compare_end = (uint32_t)out->size;
         break;
     case M_CMP_MEM:
         if (merge)
@@ -462,6 +484,7 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
     case M_DIV: emit_div(c, i); break;
     case M_SETCC: emit_setcc(c, i); break;
     case M_CMOV: {
+        uint32_t before = (uint32_t)out->size;
         unsigned to = reg_use(c, m->dst, i);
         if (m->sub == CC_FNE) {
             emit_rb(c, m, i, (X86(0, 1, 40) | CC_NE) | wide(m->size), to, 0);
@@ -469,6 +492,7 @@ uint32_t emit_ins(struct target_compiler *c, uint32_t i, bool merge)
         } else {
             emit_rb(c, m, i, (X86(0, 1, 40) | m->sub) | wide(m->size), to, 0);
         }
+        keep_flags(c, m, before, true);
         break;
     }
     case M_TRAP:

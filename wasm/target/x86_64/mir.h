@@ -386,6 +386,8 @@ struct target_compiler {
     uint32_t flags_end;  /* where the last ALU instruction ended: its flags tell of flags_reg */
     uint8_t flags_reg, flags_size;
     bool flags_logic;     /* carry and overflow are clear */
+    uint32_t compare;     /* the last comparison … */
+    uint32_t compare_end; /* … whose flags last up to this offset */
     bool zeroed;          /* the register of the setcc to come */
     VEC(uint32_t) labels; /* of blocks: offset */
     VEC(struct fixup) fixups;
