@@ -1,8 +1,8 @@
 /* Arrays, hashes, LRU tables and counters: see map.h.
  *
  * Entries stand in one block, key then value; a hash adds buckets that head chains of entry
- * numbers. Entries given back form a chain of their own; those never used are not touched, so that a
- * large map is made at once. An LRU map links its entries from recent to old.
+ * numbers. Entries given back form a chain of their own; those never used are not touched, so that
+ * a large map is made at once. An LRU map links its entries from recent to old.
  */
 #include "extend/map.h"
 

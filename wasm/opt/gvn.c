@@ -1,6 +1,6 @@
 /* Global value numbering: a computation that a dominating block has done already, on the same
  * operands, becomes a copy of that one. Also divisions and truncations: had they trapped, the
- * second would not be reached. */
+ * second would not be reached. And phis of one block that choose among the same values. */
 #include "opt/passes.h"
 #include "host.h"
 #include "ir/simd.h"
@@ -19,6 +19,20 @@ static const bool can_share[IR_OP_COUNT] = {
 static bool commutes(const struct ir_ins *ins)
 {
     return ins->op == IR_SIMD2 ? simd_op_info[ins->aux].flags & SIMD_C : ir_flags[ins->op] & IR_C;
+}
+
+static uint32_t hash_phi(const struct ir_func *f, const struct ir_ins *phi)
+{
+    uint64_t h = phi->block * 0x9e3779b97f4a7c15u + phi->type;
+    for (uint32_t k = 0; k < phi->count; k++)
+        h = (h ^ h >> 32 ^ f->pool[phi->list + k]) * 0xff51afd7ed558ccdu;
+    return (uint32_t)(h >> 32);
+}
+
+static bool same_phi(const struct ir_func *f, const struct ir_ins *x, const struct ir_ins *y)
+{
+    return x->op == IR_PHI && x->block == y->block && x->type == y->type &&
+           !memcmp(f->pool + x->list, f->pool + y->list, y->count * sizeof *f->pool);
 }
 
 static uint32_t hash(const struct ir_ins *ins)
@@ -53,7 +67,8 @@ bool opt_gvn(struct ir_func *f)
             struct ir_ins *ins = &f->ins[r];
             if (changed)
                 ir_resolve_operands(f, ins);
-            if (!can_share[ins->op])
+            bool phi = ins->op == IR_PHI;
+            if (!phi && !can_share[ins->op])
                 continue;
             if (commutes(ins) && ins->a > ins->b && f->ins[ins->b].op != IR_CONST) {
                 ir_ref t = ins->a;
@@ -61,14 +76,14 @@ bool opt_gvn(struct ir_func *f)
                 ins->b = t;
             }
             /* A bounded number of places; an old entry that does not dominate makes room. */
-            uint32_t at = hash(ins) & (size - 1), steps = 0;
+            uint32_t at = (phi ? hash_phi(f, ins) : hash(ins)) & (size - 1), steps = 0;
             for (; steps < 8; steps++, at = (at + 1) & (size - 1)) {
                 ir_ref other = table[at];
                 if (!other) {
                     table[at] = r;
                     break;
                 }
-                if (!same(&f->ins[other], ins))
+                if (phi ? !same_phi(f, &f->ins[other], ins) : !same(&f->ins[other], ins))
                     continue;
                 if (ir_dominates(f, f->ins[other].block, b)) {
                     ins->op = IR_COPY;

@@ -139,8 +139,8 @@ static void put_cie(struct output *out)
     finish_entry(out, start);
 }
 
-/* A row takes no more, whatever it says: 5 bytes to advance, 11 for the frame, 6 for the return address
- * and for each of 16 registers. */
+/* A row takes no more, whatever it says: 5 bytes to advance, 11 for the frame, 6 for the return
+ * address and for each of 16 registers. */
 enum { ROW_MAX = 128 };
 
 static uint8_t *at_leb(uint8_t *p, uint32_t value)

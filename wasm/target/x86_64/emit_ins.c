@@ -51,9 +51,10 @@ static bool merge_add(struct target_compiler *c, uint32_t i)
     return true;
 }
 
-/* M, which was emitted from BEFORE on, leaves the flags alone: those of a comparison last as long as
- * its operands are what they were. */
-static void keep_flags(struct target_compiler *c, const struct mins *m, uint32_t before, bool leaves)
+/* M, which was emitted from BEFORE on, leaves the flags alone: those of a comparison last as long
+ * as its operands are what they were. */
+static void keep_flags(struct target_compiler *c, const struct mins *m, uint32_t before,
+                       bool leaves)
 {
     const struct mins *compare = &c->ins.data[c->compare];
     bool kept = leaves && c->compare_end == before && m->dst != compare->a && m->dst != compare->b;

@@ -382,7 +382,8 @@ void code_unwind_add(struct code_buffer *code, uint32_t offset, unsigned base, u
 {
     if (!code->want_unwind)
         return;
-    struct code_unwind row = {offset, frame, popped, (uint16_t)code_dwarf_number(base), (uint16_t)saved};
+    struct code_unwind row = {offset, frame, popped, (uint16_t)code_dwarf_number(base),
+                              (uint16_t)saved};
     uint32_t n = code->unwind_count;
     if (n && code->unwind[n - 1].offset == offset)
         n = --code->unwind_count;

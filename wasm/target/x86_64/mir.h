@@ -292,9 +292,11 @@ struct stay {
 
 /* The way back to a loop's start, in a block of its own (loop_edges.c). */
 struct loop_edge {
-    uint32_t from;            /* the block that branches there */
-    uint32_t needed, written; /* registers, by bit: where else it leads; by the edge's moves */
-    bool fixed;               /* some of its moves must stay */
+    uint32_t from;          /* the block that branches there */
+    uint32_t last_move;     /* position of the last move in that */
+    uint32_t needed;        /* registers, by bit: where else it leads, */
+    uint32_t read, written; /* … by the edge's moves */
+    bool fixed;             /* some of its moves must stay */
 };
 
 #define VEC(type)                                                                                  \

@@ -106,6 +106,8 @@ void select_int(struct target_compiler *c, ir_ref ref);
 void select_compare(struct target_compiler *c, ir_ref ref);
 void select_memory(struct target_compiler *c, ir_ref ref);
 void select_float(struct target_compiler *c, ir_ref ref);
+/* SELECT as x < y ? x : y or x > y ? x : y, of floats; false: it is not such. */
+bool select_smaller(struct target_compiler *c, const struct ir_ins *select, mreg to);
 void select_simd(struct target_compiler *c, ir_ref ref);
 /* Emits what sets the flags for the I32 that vector operation INS computes; false if no instruction
  * does. */

@@ -128,27 +128,8 @@ static unsigned compare_int(struct target_compiler *c, const struct ir_ins *ins)
     return cc;
 }
 
-/* A comparison with other uses, made once more where the flags are wanted: its result as a number
- * would have to be compared as well. Its loads belong to nobody here. */
-static bool compare_again(struct target_compiler *c, ir_ref ref, unsigned *cc)
-{
-    const struct ir_ins *ins = ins_at(c, ref);
-    if (ins->op < IR_EQ || ins->op > IR_GE_U || ins->block != c->block || c->values.data[ref] ||
-        is_const(c, ins->a))
-        return false;
-    unsigned size = type_size(ins_at(c, ins->a)->type);
-    struct operand o = {.form = B_REG};
-    if (is_const(c, ins->b))
-        o = operand_of(c, ins->b, size);
-    else
-        o.reg = value_reg(c, ins->b);
-    mreg a = value_reg(c, ins->a);
-    apply_operand(put_compare(c, M_CMP, size, a), &o);
-    *cc = int_cc[ins->op - IR_EQ];
-    return true;
-}
-
-static unsigned compare_float(struct target_compiler *c, const struct ir_ins *ins)
+/* FOLD: a load that only INS uses may become its operand. */
+static unsigned compare_float(struct target_compiler *c, const struct ir_ins *ins, bool fold)
 {
     unsigned size = type_size(ins_at(c, ins->a)->type);
     ir_ref a = ins->a, b = ins->b;
@@ -170,10 +151,39 @@ static unsigned compare_float(struct target_compiler *c, const struct ir_ins *in
         b = ins->a;
         break;
     }
-    struct operand o = operand_xmm(c, b, size);
+    struct operand o = {.form = B_REG};
+    if (fold || is_const(c, b))
+        o = operand_xmm(c, b, size);
+    else
+        o.reg = value_reg(c, b);
     mreg r = value_reg(c, a);
     apply_operand(put_compare(c, M_UCOMIS, size, r), &o);
     return cc;
+}
+
+/* A comparison with other uses, made once more where the flags are wanted: its result as a number
+ * would have to be compared as well. Its loads belong to nobody here. */
+static bool compare_again(struct target_compiler *c, ir_ref ref, unsigned *cc)
+{
+    const struct ir_ins *ins = ins_at(c, ref);
+    bool floats = ins->op >= IR_FEQ && ins->op <= IR_FGE;
+    if ((!floats && (ins->op < IR_EQ || ins->op > IR_GE_U || is_const(c, ins->a))) ||
+        ins->block != c->block || c->values.data[ref])
+        return false;
+    if (floats) {
+        *cc = compare_float(c, ins, false);
+        return true;
+    }
+    unsigned size = type_size(ins_at(c, ins->a)->type);
+    struct operand o = {.form = B_REG};
+    if (is_const(c, ins->b))
+        o = operand_of(c, ins->b, size);
+    else
+        o.reg = value_reg(c, ins->b);
+    mreg a = value_reg(c, ins->a);
+    apply_operand(put_compare(c, M_CMP, size, a), &o);
+    *cc = int_cc[ins->op - IR_EQ];
+    return true;
 }
 
 unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable)
@@ -189,7 +199,7 @@ unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable)
     if (foldable && can_fold(c, ref) && ins->op >= IR_EQ && ins->op <= IR_GE_U) {
         cc = compare_int(c, ins);
     } else if (foldable && can_fold(c, ref) && ins->op >= IR_FEQ && ins->op <= IR_FGE) {
-        cc = compare_float(c, ins);
+        cc = compare_float(c, ins, true);
     } else if (foldable && can_fold(c, ref) && simd_condition(c, ins, &cc)) {
         return invert ? invert_cc(cc) : cc;
     } else if (foldable && can_fold(c, ref) && ins->op == IR_AND) {
@@ -207,6 +217,8 @@ unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable)
 
 static void select_select(struct target_compiler *c, const struct ir_ins *ins, mreg to)
 {
+    if (select_smaller(c, ins, to))
+        return;
     unsigned size = type_size(ins->type);
     bool xmm = type_is_xmm(ins->type);
     /* The condition's operands must not be computed between the flags and their use. */
@@ -245,7 +257,7 @@ void select_compare(struct target_compiler *c, ir_ref ref)
             cc = CC_E;
         }
     } else if (ins->op >= IR_FEQ && ins->op <= IR_FGE) {
-        cc = compare_float(c, ins);
+        cc = compare_float(c, ins, true);
     } else {
         cc = compare_int(c, ins);
     }

@@ -56,6 +56,21 @@ static void select_binary(struct target_compiler *c, const struct ir_ins *ins, m
     put_xmm(c, size, scalar(size, byte), to, value_reg(c, a), &o);
 }
 
+/* minss and minsd give their second operand where the two are equal or one is no number. */
+bool select_smaller(struct target_compiler *c, const struct ir_ins *select, mreg to)
+{
+    const struct ir_ins *test = ins_at(c, select->c);
+    bool straight = test->a == select->a && test->b == select->b;
+    if ((test->op != IR_FLT && test->op != IR_FGT) ||
+        (!straight && (test->a != select->b || test->b != select->a)))
+        return false;
+    bool smaller = (test->op == IR_FLT) == straight;
+    unsigned size = type_size(select->type);
+    struct operand o = operand_xmm(c, select->b, size);
+    put_xmm(c, size, scalar(size, smaller ? 0x5d : 0x5f), to, value_reg(c, select->a), &o);
+    return true;
+}
+
 static void select_minmax(struct target_compiler *c, const struct ir_ins *ins, mreg to)
 {
     unsigned size = type_size(ins->type);
