@@ -103,8 +103,6 @@ void target_compiler_free(struct target_compiler *c)
     FREE(pool_uses);
     FREE(tables);
     FREE(forward);
-    FREE(behind);
-    FREE(ways_back);
     FREE(pmoves);
     FREE(readers);
     FREE(writers);
@@ -177,8 +175,6 @@ static void after_emission(struct target_compiler *c)
     vec_drop(c->parted);
     vec_drop(c->labels);
     vec_drop(c->forward);
-    vec_drop(c->behind);
-    vec_drop(c->ways_back);
     vec_drop(c->readers);
     vec_drop(c->writers);
     vec_drop(c->pool);
