@@ -103,6 +103,8 @@ void target_compiler_free(struct target_compiler *c)
     FREE(pool_uses);
     FREE(tables);
     FREE(forward);
+    FREE(behind);
+    FREE(ways_back);
     FREE(pmoves);
     FREE(readers);
     FREE(writers);
@@ -152,7 +154,6 @@ static void after_resolution(struct target_compiler *c)
     vec_drop(c->reach);
     vec_drop(c->starts);
     vec_drop(c->preds);
-    vec_drop(c->pred_first);
     vec_drop(c->defs);
     vec_drop(c->phi_blocks);
     vec_drop(c->joins);
@@ -170,11 +171,14 @@ static void after_emission(struct target_compiler *c)
     vec_drop(c->vregs);
     vec_drop(c->intervals);
     vec_drop(c->moves);
+    vec_drop(c->pred_first);
     vec_drop(c->loop_edges);
     vec_drop(c->block_of);
     vec_drop(c->parted);
     vec_drop(c->labels);
     vec_drop(c->forward);
+    vec_drop(c->behind);
+    vec_drop(c->ways_back);
     vec_drop(c->readers);
     vec_drop(c->writers);
     vec_drop(c->pool);

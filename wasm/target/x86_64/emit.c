@@ -141,29 +141,66 @@ static void emit_gap(struct target_compiler *c, uint32_t i)
     c->edge_out = 0;
 }
 
-/* Blocks that only jump on: jumps to them may skip them. */
-static bool find_forwards(struct target_compiler *c)
+/* Whether block B, which jumps back to a loop's start, stands better right before that: several
+ * ways lead to it, so that all but one come by a jump, and would go on by a second one. */
+enum { EARLY_MAX = 16 };
+static bool goes_early(const struct target_compiler *c, uint32_t b)
 {
-    uint32_t n = c->blocks.count;
-    if (!vec_reserve(c, c->forward, n) || !vec_reserve(c, c->labels, n))
+    const struct mblock *block = &c->blocks.data[b];
+    const uint32_t *first = c->pred_first.data;
+    uint32_t to = c->targets.data[block->succs], last = block->end - 1;
+    const struct mblock *start = &c->blocks.data[to];
+    if (!first || !c->loop_of.data || first[b + 1] - first[b] < 2 || c->loop_of.data[b] != to ||
+        !start->header || start->cold || block->cold || start->edge || block->header ||
+        last - block->first > EARLY_MAX || c->ins.data[start->end - 1].op == M_SWITCH)
         return false;
+    for (uint32_t i = block->first; i < last; i++)
+        if (c->ins.data[i].op < M_MOV || c->ins.data[i].op > M_SEXT)
+            return false;
+    return true;
+}
+
+/* Blocks that only jump on: jumps to them may skip them. And the order of all others. */
+static bool order_blocks(struct target_compiler *c)
+{
+    uint32_t n = c->blocks.count, last = 0;
+    if (!vec_reserve(c, c->forward, n) || !vec_reserve(c, c->behind, n) ||
+        !vec_reserve(c, c->labels, n))
+        return false;
+    uint32_t *forward = c->forward.data;
+    c->ways_back.count = 0;
     for (uint32_t b = 0; b < n; b++) {
         const struct mblock *block = &c->blocks.data[b];
         bool empty = block->end - block->first == 1 && c->ins.data[block->first].op == M_JMP;
-        c->forward.data[b] = empty ? c->targets.data[block->succs] : b;
+        forward[b] = empty ? c->targets.data[block->succs] : b;
+        if (c->ins.data[block->end - 1].op == M_JMP && c->targets.data[block->succs] < b)
+            vec_push(c, c->ways_back, b);
     }
     for (uint32_t k = 0; k < c->moves.count; k++) {
         uint32_t b = c->block_of.data[(c->moves.data[k].key >> 2) / 2];
-        c->forward.data[b] = b;
+        forward[b] = b;
+    }
+    for (uint32_t k = c->ways_back.count; k-- > 0;) {
+        uint32_t b = c->ways_back.data[k], to = c->targets.data[c->blocks.data[b].succs];
+        if (forward[b] == b && to && forward[to] == to && goes_early(c, b)) {
+            c->blocks.data[to].edge = b;
+            c->blocks.data[b].early = true;
+        }
     }
     for (uint32_t b = 0; b < n; b++) {
         uint32_t to = b;
-        for (uint32_t steps = 0; c->forward.data[to] != to && steps < 16; steps++)
-            to = c->forward.data[to];
-        /* Blocks that jump in a circle stay. */
-        c->forward.data[b] = c->forward.data[to] == to ? to : b;
+        for (uint32_t steps = 0; forward[to] != to && steps < 16; steps++)
+            to = forward[to];
+        /* Blocks that jump in a circle stay, and the one that the prologue falls through to. */
+        forward[b] = b && forward[to] == to ? to : b;
+        const struct mblock *block = &c->blocks.data[b];
+        if (forward[b] != b || block->early || !b)
+            continue;
+        if (block->edge)
+            last = c->behind.data[last] = block->edge;
+        last = c->behind.data[last] = b;
     }
-    c->forward.data[0] = 0; /* where the prologue falls through to */
+    c->behind.data[last] = n;
     return true;
 }
 
@@ -362,14 +399,6 @@ static void emit_data(struct target_compiler *c)
     }
 }
 
-static uint32_t next_block(struct target_compiler *c, uint32_t b)
-{
-    do
-        b++;
-    while (b < c->blocks.count && c->forward.data[b] != b);
-    return b;
-}
-
 /* A jump to a loop's start that ends in a jump table is replaced by a copy of that block: what is
  * predicted for its jump then hangs on the case it stands behind. So many instructions a block and
  * in all, and in proportion to the function. */
@@ -380,7 +409,7 @@ static bool copies_switch(struct target_compiler *c, uint32_t b)
     uint32_t to = c->forward.data[c->targets.data[c->blocks.data[b].succs]];
     const struct mblock *block = &c->blocks.data[to];
     uint32_t count = block->end - block->first, last = block->end - 1;
-    if (to == next_block(c, b) || !block->header || block->cold || c->blocks.data[b].cold ||
+    if (to == c->behind.data[b] || !block->header || block->cold || c->blocks.data[b].cold ||
         count > COPIED_MAX || c->ins.data[last].op != M_SWITCH ||
         c->ins.data[last].sub == SWITCH_COMPARE ||
         c->copied + count > c->ins.count / COPIED_PART + COPIED_FREE ||
@@ -409,10 +438,10 @@ static void walk_again(struct target_compiler *c, const struct mblock *block)
 
 static void emit_body(struct target_compiler *c, uint32_t b);
 
-static void copy_block(struct target_compiler *c, uint32_t b)
+/* The moves in BLOCK are the next ones. */
+static void moves_of(struct target_compiler *c, const struct mblock *block)
 {
-    const struct mblock *block = &c->blocks.data[b];
-    uint32_t after = c->next_move, low = 0, high = c->moves.count;
+    uint32_t low = 0, high = c->moves.count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (c->moves.data[middle].key >> 2 < 2 * (uint64_t)block->first)
@@ -421,6 +450,13 @@ static void copy_block(struct target_compiler *c, uint32_t b)
             high = middle;
     }
     moves_from(c, low);
+}
+
+static void copy_block(struct target_compiler *c, uint32_t b)
+{
+    const struct mblock *block = &c->blocks.data[b];
+    uint32_t after = c->next_move;
+    moves_of(c, block);
     walk_again(c, block);
     emit_body(c, b);
     walk_again(c, block);
@@ -435,9 +471,9 @@ static void emit_end(struct target_compiler *c, uint32_t i, uint32_t b)
     if (m->op == M_JMP && copies_switch(c, b)) {
         copy_block(c, c->forward.data[c->targets.data[block->succs]]);
     } else if (m->op != M_SWITCH) {
-        emit_branch(c, m, b, next_block(c, b));
+        emit_branch(c, m, b, c->behind.data[b]);
     } else if (m->sub == SWITCH_COMPARE) {
-        emit_cases(c, i, b, next_block(c, b));
+        emit_cases(c, i, b, c->behind.data[b]);
     } else {
         struct jump_table table = {0, b};
         vec_push(c, c->tables, table);
@@ -482,15 +518,21 @@ static void emit_block(struct target_compiler *c, uint32_t b)
     if (!x86_reserve(out, X86_MAX_STEP))
         return;
     if (c->line_loop != NO_LOOP && c->loop_of.data[b] != c->line_loop)
-        line_end(c, b);
-    if (block->header && !block->cold) {
-        align(out, block->nests ? LOOP_ALIGNMENT : INNER_LOOP_ALIGNMENT, true);
-        if (!block->nests && c->loop_of.capacity)
-            line_begin(c, b);
+        line_end(c);
+    uint32_t first = block->early ? c->behind.data[b] : b; /* of a loop? */
+    const struct mblock *loop = &c->blocks.data[first];
+    if (loop->header && !loop->cold && (block->early || !block->edge)) {
+        align(out, loop->nests ? LOOP_ALIGNMENT : INNER_LOOP_ALIGNMENT, true);
+        if (!loop->nests && c->loop_of.capacity)
+            line_begin(c, b, first);
     }
     c->labels.data[b] = (uint32_t)out->size;
     emit_unwind(c, (uint32_t)out->size, c->frame);
+    if (block->early)
+        walk_again(c, block);
     emit_body(c, b);
+    if (block->early)
+        walk_again(c, block);
 }
 
 bool emit_function(struct target_compiler *c, struct code_func *where)
@@ -502,7 +544,7 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
     vec_push(c, c->pool_uses, none);
     for (uint32_t k = 0; k < c->pool.count; k++)
         c->pool.data[k].uses = 0;
-    if (!find_forwards(c) || !x86_reserve(out, X86_MAX_STEP))
+    if (!order_blocks(c) || !x86_reserve(out, X86_MAX_STEP))
         return false;
     walk_reset(c);
     moves_from(c, 0);
@@ -520,11 +562,15 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
         return false;
     memset(c->readers.data, 0, words * sizeof *c->readers.data);
     memset(c->writers.data, 0, words * sizeof *c->writers.data);
-    for (uint32_t b = 0; b < c->blocks.count && !c->failed && !out->failed; b++)
-        if (c->forward.data[b] == b)
-            emit_block(c, b);
+    for (uint32_t b = 0, next = 0; b < c->blocks.count && !c->failed && !out->failed;
+         b = c->behind.data[b]) {
+        if (b != next && c->ways_back.count) /* not what comes next in the layout */
+            moves_of(c, &c->blocks.data[b]);
+        next = b + 1;
+        emit_block(c, b);
+    }
     if (c->line_loop != NO_LOOP)
-        line_end(c, c->blocks.count);
+        line_end(c);
     emit_unwind(c, (uint32_t)out->size, c->frame);
     emit_stubs(c);
     for (uint32_t k = 0; k < c->fixups.count; k++)

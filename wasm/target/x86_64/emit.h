@@ -65,9 +65,9 @@ void emit_epilogue(struct target_compiler *c);
 void emit_unwind(struct target_compiler *c, uint32_t offset, uint32_t frame);
 void emit_branch(struct target_compiler *c, const struct mins *m, uint32_t block, uint32_t next);
 void emit_stubs(struct target_compiler *c);
-/* Around the emission of LOOP, its header, which has no loops inside; END: the block behind. */
-void line_begin(struct target_compiler *c, uint32_t loop);
-void line_end(struct target_compiler *c, uint32_t end);
+/* Around the emission of LOOP, which has none inside, by its header and first block. */
+void line_begin(struct target_compiler *c, uint32_t block, uint32_t loop);
+void line_end(struct target_compiler *c);
 struct stub *stub_add(struct target_compiler *c, enum stub_kind kind, uint32_t field, uint32_t pos);
 void pool_use(struct target_compiler *c, uint32_t entry, unsigned trail);
 

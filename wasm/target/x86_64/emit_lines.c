@@ -35,18 +35,19 @@ static void shift_fields(struct target_compiler *c, uint32_t from, uint32_t pad)
         c->pool_uses.data[k].field += pad;
 }
 
-void line_begin(struct target_compiler *c, uint32_t loop)
+void line_begin(struct target_compiler *c, uint32_t block, uint32_t loop)
 {
     c->line_loop = loop;
+    c->line_block = block;
     c->line_start = (uint32_t)c->out->size;
     c->line_reach = UINT32_MAX;
 }
 
-void line_end(struct target_compiler *c, uint32_t end)
+void line_end(struct target_compiler *c)
 {
     struct code_buffer *out = c->out;
     uint32_t start = c->line_start, size = (uint32_t)out->size - start;
-    uint32_t pad = -start & (LINE - 1), loop = c->line_loop;
+    uint32_t pad = -start & (LINE - 1);
     c->line_loop = NO_LOOP;
     if (size > LINE || size <= pad || !pad || c->line_reach < start || out->failed ||
         !x86_reserve(out, pad))
@@ -57,6 +58,9 @@ void line_end(struct target_compiler *c, uint32_t end)
     out->size += size;
     shift_notes(out, start, pad);
     shift_fields(c, start, pad);
-    for (uint32_t b = loop; b < end; b++)
-        c->labels.data[b] += c->labels.data[b] != UINT32_MAX ? pad : 0;
+    for (uint32_t b = c->line_block; c->labels.data[b] != UINT32_MAX; b = c->behind.data[b]) {
+        c->labels.data[b] += pad;
+        if (c->behind.data[b] == c->blocks.count)
+            break;
+    }
 }

@@ -196,7 +196,9 @@ struct mblock {
     uint16_t depth;
     bool cold, header;
     uint32_t table; /* where its jump table is, 0: none yet */
+    uint32_t edge;  /* of loop headers: block that is emitted right before, 0: none */
     bool nests;     /* of loop headers: there are loops inside */
+    bool early;     /* is such a block */
 };
 
 struct vreg {
@@ -384,11 +386,11 @@ struct target_compiler {
     uint32_t next_move;  /* in moves, while walking */
     uint64_t gap;        /* its position */
     uint32_t copied;     /* instructions of blocks emitted once more */
-    uint32_t line_loop;  /* that emission is in, with none inside, by its header, or NO_LOOP, */
-    uint32_t line_start; /* … where it is */
-    uint32_t line_reach; /* … and the lowest place that it jumps back to */
-    uint32_t edge_out;   /* instruction at a block's end that moves are being made before, 0 none */
-    uint32_t flags_end;  /* where the last ALU instruction ended: its flags tell of flags_reg */
+    uint32_t line_loop;  /* that emission is in, with none inside, by its header, or NO_LOOP */
+    uint32_t line_block, line_start; /* its first block and where that is */
+    uint32_t line_reach;             /* the lowest place it jumps back to */
+    uint32_t edge_out;  /* instruction at a block's end that moves are being made before, 0 none */
+    uint32_t flags_end; /* where the last ALU instruction ended: its flags tell of flags_reg */
     uint8_t flags_reg, flags_size;
     bool flags_logic;     /* carry and overflow are clear */
     uint32_t compare;     /* the last comparison … */
@@ -400,7 +402,9 @@ struct target_compiler {
     VEC(struct pool_entry) pool;
     VEC(struct pool_use) pool_uses;
     VEC(struct jump_table) tables;
-    VEC(uint32_t) forward; /* of blocks: the one that a jump to it may go to at once */
+    VEC(uint32_t) forward;   /* of blocks: the one that a jump to it may go to at once */
+    VEC(uint32_t) behind;    /* of blocks that are emitted: the one emitted next */
+    VEC(uint32_t) ways_back; /* blocks that jump back */
     VEC(struct pmove) pmoves;
     VEC(uint32_t) readers, writers; /* of places, for parallel moves; zero in between */
 };
