@@ -345,6 +345,8 @@ static inline bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_bloc
 bool ir_split_critical_edges(struct ir_func *f);
 /* The same for every critical edge, for moves of registers as well. */
 bool ir_split_edges(struct ir_func *f);
+/* The largest value that REF, an I32 or I64, can have, as far as its operation tells. */
+uint64_t ir_limit(const struct ir_func *f, ir_ref ref);
 /* Whether the deadline has passed: asked before every pass and stage, and within those that may be
  * long. Who gives up for it answers as if memory were short. */
 bool ir_late(struct ir_func *f);

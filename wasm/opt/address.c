@@ -51,8 +51,8 @@ static bool is_found_sum(const struct found *found, ir_ref ref)
 
 /* Leaves in the mark of a sum whether INS uses it for anything but an address: it is made anyway
  * then, and using its operand as well would only keep that alive. */
-static inline void mark_sums(struct ir_func *f, const struct found *found,
-                             const struct ir_ins *ins, bool access)
+static inline void mark_sums(struct ir_func *f, const struct found *found, const struct ir_ins *ins,
+                             bool access)
 {
     struct ir_shape shape = ir_shapes[ins->op];
     for (uint32_t k = access; k < shape.fixed; k++)

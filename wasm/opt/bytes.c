@@ -88,7 +88,7 @@ static enum step step_back(const struct ir_func *f, struct place *p)
                        ? STEP_ZERO
                        : STEP_UNKNOWN;
         return STEP_LEAF;
-    default: return fold_limit(f, p->ref) >> (8 * p->byte) == 0 ? STEP_ZERO : STEP_LEAF;
+    default: return ir_limit(f, p->ref) >> (8 * p->byte) == 0 ? STEP_ZERO : STEP_LEAF;
     }
     p->ref = ins->a;
     return STEP_ON;

@@ -336,7 +336,7 @@ static void drop_masks(struct ir_func *f)
             struct ir_ins *ins = &f->ins[r];
             int64_t k;
             if (ins->op == IR_AND && ins->type == IR_I32 && opt_const(f, ins->b, &k) &&
-                k == 0xffff && f->ins[ins->a].op != IR_COPY && fold_limit(f, ins->a) <= 0xffff) {
+                k == 0xffff && f->ins[ins->a].op != IR_COPY && ir_limit(f, ins->a) <= 0xffff) {
                 ins->op = IR_COPY;
                 ins->b = 0;
             }

@@ -105,28 +105,6 @@ static bool evaluate(struct ir_ins *ins, int64_t s, int64_t t, bool is_64)
     return true;
 }
 
-/* The largest value of an I32 or I64, as far as its operation tells. */
-uint64_t fold_limit(const struct ir_func *f, ir_ref ref)
-{
-    const struct ir_ins *ins = &f->ins[ref];
-    uint64_t all = ins->type == IR_I32 ? UINT32_MAX : UINT64_MAX;
-    int64_t k;
-    switch (ins->op) {
-    case IR_CONST: return ins->type == IR_I32 ? (uint32_t)ins->imm : ins->imm;
-    case IR_LOAD:
-        return ins->access == IR_U8    ? 0xff
-               : ins->access == IR_U16 ? 0xffff
-               : ins->access == IR_U32 ? UINT32_MAX
-                                       : all;
-    case IR_AND: return opt_const(f, ins->b, &k) && k >= 0 ? (uint64_t)k : all;
-    case IR_SHR_U:
-        return opt_const(f, ins->b, &k) ? all >> (k & (ins->type == IR_I32 ? 31 : 63)) : all;
-    case IR_ZEXT: return UINT32_MAX;
-    case IR_REF_IS_NULL: return 1;
-    default: return ir_is_comparison(ins->op) ? 1 : all;
-    }
-}
-
 /* R becomes A op K. Instructions move when one is added: no pointer survives. */
 static void become(struct ir_func *f, ir_ref r, enum ir_op op, ir_ref a, uint64_t k)
 {
@@ -194,7 +172,7 @@ static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
             to_copy(ins, ins->a);
         else if (inner_const && a->op == IR_AND)
             with_inner(f, r, x, (uint64_t)inner & u);
-        else if (!(u & (u + 1)) && fold_limit(f, ins->a) <= u)
+        else if (!(u & (u + 1)) && ir_limit(f, ins->a) <= u)
             to_copy(ins, ins->a);
         return;
     case IR_OR:
@@ -247,7 +225,7 @@ static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
             ins->op = IR_EQZ, ins->b = 0;
         return;
     case IR_NE:
-        if (!k && a->type == IR_I32 && fold_limit(f, ins->a) <= 1)
+        if (!k && a->type == IR_I32 && ir_limit(f, ins->a) <= 1)
             to_copy(ins, ins->a);
         return;
     case IR_LT_U:
@@ -380,7 +358,7 @@ static void fold_unary(struct ir_func *f, ir_ref r)
             ins->op = a->op == IR_FEQ ? IR_FNE : IR_FEQ;
             ins->b = a->b;
             ins->a = a->a;
-        } else if (a->op == IR_EQZ && fold_limit(f, a->a) <= 1 && f->ins[a->a].type == IR_I32) {
+        } else if (a->op == IR_EQZ && ir_limit(f, a->a) <= 1 && f->ins[a->a].type == IR_I32) {
             to_copy(ins, a->a);
         }
         return;

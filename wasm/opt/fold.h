@@ -11,8 +11,6 @@ ir_ref fold_binary(struct ir_func *f, ir_ref where, enum ir_op op, uint8_t type,
 /* The value of binary operation OP on two constants, sign-extended if they are I32 (not IS_64),
  * whose upper half then means nothing. False: none, or it traps. */
 bool fold_value(unsigned op, int64_t a, int64_t b, bool is_64, uint64_t *value);
-/* The largest value REF can have, as far as its operation tells. */
-uint64_t fold_limit(const struct ir_func *f, ir_ref ref);
 /* R divides by the constant K, which is not 0: shifts, masks and multiplications instead. */
 void fold_division(struct ir_func *f, ir_ref r, int64_t k, bool is_64);
 

@@ -79,7 +79,7 @@ static void unsigned_32(struct ir_func *f, ir_ref r, uint32_t k)
     } else if (!(full & 1)) { /* an even magic number needs no extra bit */
         ir_ref p = fold_binary(f, r, IR_MUL, IR_I64, wide, fold_const(f, r, IR_I64, full >> 1));
         q = convert(f, r, IR_WRAP, IR_I32, shift(f, r, IR_SHR_U, p, 31 + n));
-    } else if (fold_limit(f, x) <= INT32_MAX) {
+    } else if (ir_limit(f, x) <= INT32_MAX) {
         /* 33 bits times 31 bits fit. */
         ir_ref p = fold_binary(f, r, IR_MUL, IR_I64, wide, fold_const(f, r, IR_I64, full));
         q = convert(f, r, IR_WRAP, IR_I32, shift(f, r, IR_SHR_U, p, 32 + n));

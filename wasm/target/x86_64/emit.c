@@ -171,9 +171,10 @@ static bool order_blocks(struct target_compiler *c)
     c->ways_back.count = 0;
     for (uint32_t b = 0; b < n; b++) {
         const struct mblock *block = &c->blocks.data[b];
-        bool empty = block->end - block->first == 1 && c->ins.data[block->first].op == M_JMP;
-        forward[b] = empty ? c->targets.data[block->succs] : b;
-        if (c->ins.data[block->end - 1].op == M_JMP && c->targets.data[block->succs] < b)
+        bool jumps = c->ins.data[block->end - 1].op == M_JMP;
+        uint32_t to = jumps ? c->targets.data[block->succs] : b;
+        forward[b] = block->end - block->first == 1 ? to : b;
+        if (to < b)
             vec_push(c, c->ways_back, b);
     }
     for (uint32_t k = 0; k < c->moves.count; k++) {

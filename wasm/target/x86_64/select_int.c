@@ -475,6 +475,10 @@ void select_int(struct target_compiler *c, ir_ref ref)
     case IR_EXT32: select_extend(c, ins, to); return;
     case IR_WRAP: {
         mreg from = value_reg(c, ins->a);
+        if (ir_limit(c->f, ins->a) <= UINT32_MAX) {
+            put_move(c, 8, to, from);
+            return;
+        }
         struct mins *m = put(c, M_MOVZX32);
         m->size = 4;
         m->dst = to;
