@@ -51,8 +51,8 @@ void x86_cpu_init(void)
     struct x86_cpu *cpu = &boot_cpu;
     cpu->common.self = &cpu->common;
     cpu->gdt[1] = 0x00af9b000000ffff; /* code */
-    /* Data. Entering an interrupt makes %ss null, whose B is 0, and threads may go on with that; the
-     * processor does not care for B here, but QEMU translates code anew where it differs. */
+    /* Data. Entering an interrupt makes %ss null, whose B is 0, and threads may go on with that;
+     * the processor does not care for B here, but QEMU translates code anew where it differs. */
     cpu->gdt[2] = 0x008f93000000ffff;
     uint64_t tss = (uintptr_t)&cpu->tss;
     cpu->gdt[3] =

@@ -453,6 +453,9 @@ uint32_t find_loops(struct target_compiler *c);
 /* Where in (LOW, HIGH], positions, to split a register: the latest place where the control flow is
  * coldest; even. */
 uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high);
+/* The register that most ways into a join bring IT in, where that is a phi of it, or want it in
+ * behind, while allocating; 0: it is none, or nothing is known. */
+unsigned join_hint(const struct target_compiler *c, const struct interval *it);
 bool regalloc_run(struct target_compiler *c);
 bool resolve_run(struct target_compiler *c);
 bool loop_edges(struct target_compiler *c); /* its last part: false, out of memory */

@@ -471,46 +471,6 @@ static unsigned hint_reg(struct scan *s, mreg hint)
     return v->last_reg ? v->last_reg : vreg_at(s->c, phi_leader(s->c, hint))->group_reg;
 }
 
-/* The register that most ways into a join bring IT in, where that is a phi of it, or want it in
- * behind: the others cost a move each. 0: no such phi, or nothing is known. */
-enum { JOIN_PHIS = 16 };
-__attribute__((noinline)) static unsigned most_ways(struct scan *s, const struct interval *it)
-{
-    struct target_compiler *c = s->c;
-    mreg r = it->vreg;
-    uint32_t pos = it->start, b = pos / 2 < c->ins.count ? c->block_of.data[pos / 2] : 0;
-    const struct mblock *block = &c->blocks.data[b];
-    const uint32_t *own = c->targets.data + block->own;
-    const uint32_t *preds = c->preds.data + c->pred_first.data[b];
-    uint32_t ways = c->pred_first.data[b + 1] - c->pred_first.data[b], k = 0;
-    if (pos != 2 * block->first || block->header || block->own_count > JOIN_PHIS)
-        return 0;
-    while (k < block->own_count && own[k] != r)
-        k++;
-    if (k == block->own_count)
-        return 0;
-    uint32_t votes[REG_COUNT] = {0};
-    for (uint32_t i = 0; i < ways; i++) {
-        const struct mblock *from = &c->blocks.data[preds[i]];
-        const struct vreg *value = vreg_at(c, c->args.data[from->phis + k].value);
-        if (!value->constant && !from->cold)
-            votes[value->last_reg]++;
-    }
-    for (uint32_t u = it->use; u < it->use_end && u < it->use + 4; u++) {
-        if (c->uses.data[u].kind != USE_AT_END)
-            continue;
-        const struct mblock *to = &c->blocks.data[c->block_of.data[c->uses.data[u].pos / 2]];
-        for (uint32_t i = 0; i < to->phi_count && i < JOIN_PHIS && !to->cold; i++)
-            if (c->args.data[to->phis + i].value == r)
-                votes[vreg_at(c, c->args.data[to->phis + i].where)->last_reg]++;
-    }
-    unsigned best = 0;
-    votes[0] = 0;
-    for (unsigned reg = 1; reg < REG_COUNT; reg++)
-        best = votes[reg] > votes[best] ? reg : best;
-    return best;
-}
-
 /* Registers that the current interval IT would like, the first one most, 0: none; answers them as a
  * set too. */
 enum { HINTS = 6 };
@@ -521,7 +481,7 @@ static inline uint64_t collect_hints(struct scan *s, const struct interval *it,
     const struct vreg *v = vreg_at(c, it->vreg);
     unsigned before = v->last_reg; /* of an earlier part */
     if (!before && (v->leads || v->phi_group))
-        before = most_ways(s, it);
+        before = join_hint(s->c, it);
     unsigned group = vreg_at(c, phi_leader(c, it->vreg))->group_reg;
     unsigned use = 0, next = 0, next_group = 0, source = 0;
     for (uint32_t u = it->use; v->hinted && !use && u < it->use_end && u < it->use + 4; u++)
