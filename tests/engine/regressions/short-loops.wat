@@ -243,3 +243,4 @@
       (local.set $x (f64.add (local.get $x) (local.get $x)))
       (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5))))
     (local.get $s))
+)
