@@ -38,11 +38,23 @@ def suite():
     return None
 
 
+def fuzzer_missing():
+    """What clang lacks for libFuzzer, or nothing."""
+    try:
+        done = subprocess.run([CLANG, "-fsanitize=fuzzer,address", "-xc", "-", "-o", os.devnull], capture_output=True,
+                              check=False, text=True,
+                              input="#include <sanitizer/asan_interface.h>\n#include <stddef.h>\n"
+                                    "int LLVMFuzzerTestOneInput(const char *p, size_t n) { return !p || !n; }\n")
+    except FileNotFoundError:
+        return "clang-14"
+    return "libclang-rt-14-dev" if done.returncode else ""
+
+
 def build_targets():
     """The libFuzzer targets, by clang, of the sources that Meson makes the engine of."""
     targets = json.loads(subprocess.run(["meson", "introspect", "--targets", str(BUILD)], check=True,
                                         capture_output=True).stdout)
-    engine = next(t for t in targets if t["name"] == "engine_host")
+    engine = next(t for t in targets if t["name"] == "engine_sanitized")
     groups = engine["target_sources"]
     sources = [s for g in groups for s in g.get("sources", [])] + [str(ROOT / "host/port.c")]
     # The last but one holds what the build has generated.
@@ -126,6 +138,9 @@ def main():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
+    missing = fuzzer_missing()
+    if missing:
+        sys.exit(f"libFuzzer needs the Debian package {missing}: apt install {missing}")
     FINDINGS.mkdir(parents=True, exist_ok=True)
     if not (FUZZ / "seeds").is_dir():
         print("collecting modules to start from", flush=True)
