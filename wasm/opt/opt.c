@@ -9,9 +9,9 @@ static const struct opt_pass {
     bool (*run)(struct ir_func *f); /* false: out of memory; NULL: opt_inline() */
 } passes[] = {
     {"inline", NULL},
+    {"thread", opt_thread},
     {"fold", opt_fold},
     {"branch", opt_branch},
-    {"thread", opt_thread},
     {"gvn", opt_gvn},
     {"combine", opt_combine},
     {"stores", opt_stores},

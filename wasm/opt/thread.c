@@ -426,8 +426,7 @@ static bool thread_all(struct threader *t)
     }
     for (uint32_t i = 0; i < t->way_count; i++)
         redirect(f, t->ways[i].from, t->ways[i].blocks[0], starts[i]);
-    return !f->failed && ir_analyse(f) && sort_defs(t) && repair_ssa(f, t->defs, t->def_count) &&
-           opt_fold(f) && opt_branch(f);
+    return !f->failed && ir_analyse(f) && sort_defs(t) && repair_ssa(f, t->defs, t->def_count);
 }
 
 bool opt_thread(struct ir_func *f)
