@@ -318,11 +318,17 @@ static bool count_uses(struct combiner *c)
     memset(c->uses, 0, (size_t)c->count * (sizeof *c->uses + sizeof *c->wide));
     for (uint32_t i = 0; i < f->order_count; i++)
         for (ir_ref r = f->blocks[f->order[i]].first; r; r = f->ins[r].next) {
-            uint32_t count = ir_operand_count(&f->ins[r]);
-            for (uint32_t k = 0; k < count; k++) {
-                ir_ref used = *ir_operand(f, &f->ins[r], k);
+            const struct ir_ins *ins = &f->ins[r];
+            struct ir_shape shape = ir_shapes[ins->op];
+            for (uint32_t k = 0; k < shape.fixed; k++) {
+                ir_ref used = ins->abc[k];
                 c->uses[used]++;
-                c->wide[used] |= f->ins[used].type != IR_I32 || !wants_half(f, &f->ins[r], k);
+                if (!c->wide[used])
+                    c->wide[used] = f->ins[used].type != IR_I32 || !wants_half(f, ins, k);
+            }
+            for (uint32_t k = 0; shape.list && k < ins->count; k++) {
+                c->uses[f->pool[ins->list + k]]++;
+                c->wide[f->pool[ins->list + k]] = 1;
             }
         }
     return true;

@@ -160,7 +160,7 @@ static bool goes_early(const struct target_compiler *c, uint32_t b)
     return true;
 }
 
-/* Blocks that only jump on: jumps to them may skip them. And the order of all others. */
+/* Which blocks only jump on, so that jumps to them may skip them, and the order of all others. */
 static bool order_blocks(struct target_compiler *c)
 {
     uint32_t n = c->blocks.count, last = 0;
