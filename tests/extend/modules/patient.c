@@ -8,7 +8,7 @@ QUINCE_MANIFEST("name=patient\n"
                 "memory=128K\n");
 QUINCE_PACKET_BUFFER(64);
 
-enum { STEPS = 2000000 };
+enum { STEPS = 6000000 };
 
 QUINCE_ON_PACKET(packet)
 {
