@@ -39,7 +39,7 @@ def prepare(folder):
     large = os.path.join(folder, "first.wasm")
     call(*CLANG, "-o", large, os.path.join(ROOT, "bench", "first_result.c"))
     modules = {}
-    for name, wasm in (("flows", os.path.join(BUILD, "extensions", "flows.wasm")), ("all and names", large)):
+    for name, wasm in (("flows", os.path.join(BUILD, "extensions", "flows.wasm")), ("four as one", large)):
         size = f"{os.path.getsize(wasm) / 1000:.1f} KB"
         compiled = os.path.join(folder, name.split()[0] + ".qwo")
         call(images.QUINCE, "compile", wasm, "--key", key + ".key", "-o", compiled)
