@@ -158,17 +158,30 @@ static void do_move(struct target_compiler *c, const struct pmove *move, bool sc
     }
 }
 
+static void do_and_count(struct target_compiler *c, struct pmove *move, bool scratch_free)
+{
+    do_move(c, move, scratch_free);
+    move->done = true;
+    count_reader(c, move, (uint32_t)-1);
+    set_writer(c, move, 0);
+}
+
+/* A register's value from the stack that nothing waits for comes last: until then the register is
+ * spare. */
+static bool comes_last(const struct target_compiler *c, const struct pmove *move)
+{
+    return move->from >= PLACE_STACK && move->to < R_XMM0 && !c->writers.data[word(move->from)];
+}
+
 /* Does move K and all that become possible thereby; answers how many. */
 static uint32_t run_chain(struct target_compiler *c, uint32_t k, bool scratch_free)
 {
     for (uint32_t count = 0;; count++) {
         struct pmove *move = &c->pmoves.data[k];
-        if (move->done || is_read(c, move) || !x86_reserve(c->out, X86_MAX_STEP))
+        if (move->done || is_read(c, move) || comes_last(c, move) ||
+            !x86_reserve(c->out, X86_MAX_STEP))
             return count;
-        do_move(c, move, scratch_free);
-        move->done = true;
-        count_reader(c, move, (uint32_t)-1);
-        set_writer(c, move, 0);
+        do_and_count(c, move, scratch_free);
         uint32_t writer = c->writers.data[word(move->from)];
         if (!writer && move->size == 16 && move->from >= PLACE_STACK)
             writer = c->writers.data[word(move->from) + 1];
@@ -178,10 +191,16 @@ static uint32_t run_chain(struct target_compiler *c, uint32_t k, bool scratch_fr
     }
 }
 
-/* A register that nothing lives in, as is known where a loop's start comes next: copies by way of
- * it cost less than exchanges. 0: none. */
+/* A register that nothing lives in, since it gets its value last or, as is known where a loop's
+ * start comes next, none: copies by way of it cost less than exchanges. 0: none. */
 static unsigned spare_register(const struct target_compiler *c)
 {
+    for (uint32_t k = 0; k < c->pmoves.count; k++) {
+        const struct pmove *move = &c->pmoves.data[k];
+        if (!move->done && move->to < R_XMM0 && !c->readers.data[move->to] &&
+            (!move->from || comes_last(c, move)))
+            return move->to;
+    }
     if (!c->edge_out || c->ins.data[c->edge_out].op != M_JMP)
         return 0;
     const struct mblock *from = &c->blocks.data[c->block_of.data[c->edge_out]];
@@ -300,7 +319,7 @@ static void run_cycles(struct target_compiler *c)
         move_by_stack(c);
     for (uint32_t k = 0; k < c->pmoves.count && !c->failed; k++) {
         while (c->pmoves.data[k].from && !c->pmoves.data[k].done && !c->failed &&
-               x86_reserve(c->out, X86_MAX_STEP)) {
+               !comes_last(c, &c->pmoves.data[k]) && x86_reserve(c->out, X86_MAX_STEP)) {
             run_chain(c, k, true);
             if (!c->pmoves.data[k].done)
                 break_cycle(c, k);
@@ -313,7 +332,7 @@ static void run_cycles(struct target_compiler *c)
 /* Those between places. */
 static void run_copies(struct target_compiler *c)
 {
-    uint32_t n = c->pmoves.count, left = 0;
+    uint32_t n = c->pmoves.count, left = 0, last = 0;
     for (uint32_t k = 0; k < n; k++) {
         if (!c->pmoves.data[k].from)
             continue;
@@ -321,11 +340,17 @@ static void run_copies(struct target_compiler *c)
         set_writer(c, &c->pmoves.data[k], k + 1);
         left++;
     }
+    for (uint32_t k = 0; k < n; k++)
+        last += c->pmoves.data[k].from && comes_last(c, &c->pmoves.data[k]);
+    left -= last;
     for (uint32_t k = 0; k < n && left; k++)
         if (c->pmoves.data[k].from)
             left -= run_chain(c, k, true);
     if (left)
         run_cycles(c);
+    for (uint32_t k = 0; k < n && last && x86_reserve(c->out, X86_MAX_STEP); k++)
+        if (c->pmoves.data[k].from && !c->pmoves.data[k].done)
+            do_and_count(c, &c->pmoves.data[k], true);
 }
 
 void pmove_run(struct target_compiler *c, bool keep_flags)
