@@ -57,3 +57,26 @@ uint32_t find_loops(struct target_compiler *c)
     }
     return first;
 }
+
+/* With more ways or phis it is not looked at, so that no loop takes long. */
+enum { SLACK_WAYS = 16, SLACK_PHIS = 64 };
+uint32_t loop_slack(struct target_compiler *c, mreg r, uint32_t pos)
+{
+    uint32_t b = c->block_of.data[pos / 2], k = 0;
+    const struct mblock *block = &c->blocks.data[b];
+    uint32_t first = c->pred_first.data[b], behind = c->pred_first.data[b + 1];
+    if (behind - first > SLACK_WAYS || block->own_count > SLACK_PHIS)
+        return 0;
+    const uint32_t *own = c->targets.data + block->own;
+    while (k < block->own_count && own[k] != r)
+        k++;
+    uint32_t ready = pos, end = c->loop_end.data[b];
+    for (; first < behind && k < block->own_count; first++) {
+        if (c->preds.data[first] < b)
+            continue;
+        const struct mblock *from = &c->blocks.data[c->preds.data[first]];
+        uint32_t start = vreg_at(c, c->args.data[from->phis + k].value)->start;
+        ready = start > ready ? start : ready;
+    }
+    return ready < end ? end - ready : 0;
+}

@@ -450,6 +450,9 @@ bool live_ranges(struct target_compiler *c); /* its second part */
  * headers' next_header and nests; answers the first header, NO_LOOP: none. */
 #define NO_LOOP UINT32_MAX
 uint32_t find_loops(struct target_compiler *c);
+/* How long before the end of a round of the loop that starts at POS the value is there that R has
+ * in the next one, in positions: all of it if the loop does not change R. */
+uint32_t loop_slack(struct target_compiler *c, mreg r, uint32_t pos);
 /* Where in (LOW, HIGH], positions, to split a register: the latest place where the control flow is
  * coldest; even. */
 uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high);

@@ -26,6 +26,7 @@ struct scan {
     uint32_t call;             /* the first call it lives across */
     uint32_t next_header;      /* the loop whose start comes next, NO_LOOP: none does */
     uint32_t next_start;       /* … where that is */
+    bool loop_starts;          /* at the position */
 };
 
 /* Sets of registers, by bit. */
@@ -618,7 +619,17 @@ static void lose_holes(struct scan *s, uint32_t i, unsigned reg)
     }
 }
 
-/* When the current interval IT would lose a register, and how late others want it: wanted_at(). */
+/* The same with regard to how long memory takes: where a loop starts, what passes from one round to
+ * the next in memory had better be ready early. */
+static uint64_t wanted_from(struct scan *s, struct interval *it)
+{
+    uint64_t wanted = wanted_at(s, it);
+    bool never = wanted <= s->position + 1 || wanted >= LOOP_DISTANCE;
+    return never || !s->loop_starts ? wanted : wanted + loop_slack(s->c, it->vreg, s->position);
+}
+
+/* When the current interval IT would lose a register, and how late others want it: wanted_from().
+ */
 struct claim {
     uint32_t block;
     uint64_t wanted;
@@ -648,7 +659,7 @@ static struct claim claim_of(struct scan *s, const struct interval *it, unsigned
     uint32_t fixed = intersect_fixed(s, it, r, call);
     struct claim claim = {fixed < call ? fixed : call, UINT64_MAX};
     if (s->active[r])
-        claim.wanted = wanted_at(s, at(s, s->active[r]));
+        claim.wanted = wanted_from(s, at(s, s->active[r]));
     if (s->holed >> r & 1)
         claim_of_holes(s, it, r, &claim);
     if (claim.block != FOREVER && claim.wanted > claim.block)
@@ -663,6 +674,8 @@ static unsigned take_blocked(struct scan *s, uint32_t i, uint64_t class)
     struct target_compiler *c = s->c;
     struct interval *it = at(s, i);
     unsigned reg = 0;
+    uint32_t block = it->start / 2 < c->ins.count ? c->block_of.data[it->start / 2] : 0;
+    s->loop_starts = c->loop_of.data[block] == block && it->start == c->starts.data[block];
     struct claim best = {0, 0};
     for (uint64_t left = class; left;) {
         unsigned r = take_reg(&left);
@@ -672,7 +685,7 @@ static unsigned take_blocked(struct scan *s, uint32_t i, uint64_t class)
             reg = r;
         }
     }
-    uint64_t first = wanted_at(s, it);
+    uint64_t first = wanted_from(s, it);
     bool must = false;
     for (uint32_t u = it->use; u < it->use_end && c->uses.data[u].pos <= it->start + 1; u++)
         must |= c->uses.data[u].kind == USE_REG;
