@@ -347,6 +347,8 @@ bool ir_split_critical_edges(struct ir_func *f);
 bool ir_split_edges(struct ir_func *f);
 /* The largest value that REF, an I32 or I64, can have, as far as its operation tells. */
 uint64_t ir_limit(const struct ir_func *f, ir_ref ref);
+/* How many low bits of REF are 0 for certain; more than it has: it is 0. */
+unsigned ir_low_zeros(const struct ir_func *f, ir_ref ref);
 /* Whether the deadline has passed: asked before every pass and stage, and within those that may be
  * long. Who gives up for it answers as if memory were short. */
 bool ir_late(struct ir_func *f);

@@ -138,6 +138,17 @@ static void with_sum(struct ir_func *f, ir_ref r, uint64_t inner, uint64_t k)
     }
 }
 
+static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64);
+
+/* Bits put where x has zeros are a sum, which addresses can take in. */
+static void or_of_zeros(struct ir_func *f, ir_ref r, uint64_t k, bool is_64)
+{
+    if (k > UINT16_MAX || k >> (ir_low_zeros(f, f->ins[r].a) & 63))
+        return;
+    f->ins[r].op = IR_ADD;
+    with_const(f, r, (int64_t)k, is_64);
+}
+
 /* x op constant. */
 static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
 {
@@ -180,12 +191,16 @@ static void with_const(struct ir_func *f, ir_ref r, int64_t k, bool is_64)
             to_copy(ins, ins->a);
         else if (inner_const && a->op == IR_OR)
             with_inner(f, r, x, (uint64_t)inner | u);
+        else
+            or_of_zeros(f, r, u, is_64);
         return;
     case IR_XOR:
         if (!k)
             to_copy(ins, ins->a);
         else if (inner_const && a->op == IR_XOR)
             with_inner(f, r, x, (uint64_t)inner ^ u);
+        else
+            or_of_zeros(f, r, u, is_64);
         return;
     case IR_MUL:
         if (!k)
