@@ -137,7 +137,7 @@ bool ir_analyse(struct ir_func *f)
         block->below = tree.first[i] + tree.size[i];
         block->loop = block->outer_loop = IR_NONE;
         block->loop_depth = 0;
-        block->flags &= IR_BLOCK_COLD;
+        block->flags &= IR_BLOCK_GIVEN;
     }
     for (uint32_t i = 0; i < tree.header_count; i++)
         f->blocks[tree.order[tree.headers[i]]].flags |= IR_BLOCK_COMES_BACK;

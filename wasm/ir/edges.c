@@ -17,7 +17,8 @@ static ir_block_ref edge_block(struct ir_func *f, ir_block_ref from, ir_block_re
     if (f->failed)
         return 0;
     f->ins[jump].pos = f->ins[f->blocks[from].last].pos;
-    f->blocks[edge].flags = f->blocks[to].flags & IR_BLOCK_COLD;
+    f->blocks[edge].flags =
+        (f->blocks[to].flags & IR_BLOCK_COLD) | (f->blocks[from].flags & IR_BLOCK_APART);
     f->pool[f->blocks[to].preds + slot] = edge;
     return edge;
 }

@@ -204,6 +204,8 @@ enum {
     IR_BLOCK_COLD = 2,
     IR_BLOCK_UNREACHABLE = 4,
     IR_BLOCK_COMES_BACK = 8,
+    IR_BLOCK_APART = 16,
+    IR_BLOCK_GIVEN = IR_BLOCK_COLD | IR_BLOCK_APART,
 };
 
 /* Module facts the compiler needs about things outside the function. */

@@ -179,6 +179,9 @@ bool vec_match(struct vec_loop *v);
 bool vec_find_counter(const struct ir_func *f, ir_block_ref latch, ir_block_ref header,
                       const struct vec_induction *inductions, uint32_t count,
                       struct vec_counter *counter);
+/* How often a loop comes round at most, UINT32_MAX if nothing tells, where it does not wrap: the
+ * rest of what a compiler has unrolled, say. */
+uint32_t vec_most_rounds(const struct ir_func *f, const struct vec_counter *counter);
 /* Linear form of REF in the loop; false: it has none. */
 bool vec_linear(const struct vec_loop *v, ir_ref ref, struct vec_linear *linear);
 static inline bool vec_inside(const struct vec_loop *v, ir_ref ref)

@@ -109,6 +109,7 @@ void vec_check(struct emitter *e, ir_ref condition)
     ir_branch(f, e->now, condition, next, e->join);
     ir_pred_add(f, next, e->now);
     ir_pred_add(f, e->join, e->now);
+    f->blocks[next].flags |= IR_BLOCK_APART;
     e->now = next;
 }
 
@@ -402,6 +403,8 @@ static void emit_loop(struct emitter *e)
     ir_jump(f, e->now, e->vector);
     ir_pred_add(f, e->vector, e->now);
     ir_pred_add(f, e->vector, e->vector);
+    f->blocks[e->vector].flags = f->blocks[e->after].flags =
+        f->blocks[e->now].flags & IR_BLOCK_APART;
     e->now = e->vector;
     for (uint32_t p = 0; p < v->pointer_count; p++)
         if (v->pointers[p].at.step)

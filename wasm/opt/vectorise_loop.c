@@ -148,6 +148,19 @@ bool vec_find_counter(const struct ir_func *f, ir_block_ref latch, ir_block_ref 
                            (op < sizeof upwards && upwards[op]) == !down);
 }
 
+uint32_t vec_most_rounds(const struct ir_func *f, const struct vec_counter *c)
+{
+    bool down = c->step >> 31;
+    uint32_t stride = down ? 0 - c->step : c->step;
+    ir_ref low = down ? c->limit : c->start, high = down ? c->start : c->limit;
+    if (c->known_rounds)
+        return c->known_rounds;
+    if (!high || (low && (f->ins[low].op != IR_CONST || (uint32_t)f->ins[low].imm)))
+        return UINT32_MAX; /* counted from another number than 0 */
+    uint64_t most = ir_limit(f, high) / stride + 1;
+    return ir_limit(f, high) <= INT32_MAX ? (uint32_t)most : UINT32_MAX;
+}
+
 /* ---- addresses ---- */
 
 bool vec_add_term(struct vec_linear *l, ir_ref value, uint32_t factor)

@@ -457,8 +457,8 @@ static bool choose_shape(struct vec_loop *v)
         v->rounds *= 2;
         v->vectors *= 2;
     }
-    return (!v->counter.known_rounds || v->counter.known_rounds >= v->rounds + 1) &&
-           v->vectors <= VEC_VECTORS && v->vectors * v->node_count <= 4 * VEC_NODES;
+    return vec_most_rounds(v->f, &v->counter) > v->rounds && v->vectors <= VEC_VECTORS &&
+           v->vectors * v->node_count <= 4 * VEC_NODES;
 }
 
 /* Operands before what uses them, stores last and as they stand. False: something depends on what

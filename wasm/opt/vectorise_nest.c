@@ -400,7 +400,7 @@ static bool match(struct nest *n)
     uint32_t width = 16 / v->lane_size, known = v->counter.known_rounds;
     n->vectors = v->lane_size == 8 || (known && (known % (2 * width) == 0 || known >= 64)) ? 2 : 1;
     v->rounds = n->vectors * width;
-    return (!known || known > v->rounds) && stores_fit(n);
+    return vec_most_rounds(f, &v->counter) > v->rounds && stores_fit(n);
 }
 
 /* The counters may be wanted outside; of anything else the scalar loop does the last round. */

@@ -188,6 +188,7 @@ static bool order_blocks(struct target_compiler *c)
             c->blocks.data[b].early = true;
         }
     }
+    uint32_t apart = 0;
     for (uint32_t b = 0; b < n; b++) {
         uint32_t to = b;
         for (uint32_t steps = 0; forward[to] != to && steps < 16; steps++)
@@ -195,12 +196,17 @@ static bool order_blocks(struct target_compiler *c)
         /* Blocks that jump in a circle stay, and the one that the prologue falls through to. */
         forward[b] = b && forward[to] == to ? to : b;
         const struct mblock *block = &c->blocks.data[b];
-        if (forward[b] != b || block->early || !b)
-            continue;
-        if (block->edge)
-            last = c->behind.data[last] = block->edge;
-        last = c->behind.data[last] = b;
+        apart += block->apart;
     }
+    for (unsigned group = 0; group < 3; group++)
+        for (uint32_t b = 1; b < n; b++) {
+            const struct mblock *block = &c->blocks.data[b];
+            if (group != (block->cold ? 2 : block->apart) || forward[b] != b || block->early)
+                continue;
+            if (block->edge)
+                last = c->behind.data[last] = block->edge;
+            last = c->behind.data[last] = b;
+        }
     c->behind.data[last] = n;
     return true;
 }
@@ -529,7 +535,7 @@ static void emit_block(struct target_compiler *c, uint32_t b)
     }
     c->labels.data[b] = (uint32_t)out->size;
     emit_unwind(c, (uint32_t)out->size, c->frame);
-    if (block->early)
+    if (block->early || block->apart)
         walk_again(c, block);
     emit_body(c, b);
     if (block->early)
@@ -565,7 +571,7 @@ bool emit_function(struct target_compiler *c, struct code_func *where)
     memset(c->writers.data, 0, words * sizeof *c->writers.data);
     for (uint32_t b = 0, next = 0; b < c->blocks.count && !c->failed && !out->failed;
          b = c->behind.data[b]) {
-        if (b != next && c->ways_back.count) /* not what comes next in the layout */
+        if (b != next) /* not what comes next in the layout */
             moves_of(c, &c->blocks.data[b]);
         next = b + 1;
         emit_block(c, b);

@@ -58,6 +58,7 @@ static void place_block(struct target_compiler *c, ir_block_ref b)
         .ir = b,
         .depth = from->loop_depth,
         .cold = is_cold(c->f, b),
+        .apart = from->flags & IR_BLOCK_APART,
         .header = from->flags & IR_BLOCK_LOOP_HEADER,
     };
 }

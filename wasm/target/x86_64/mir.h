@@ -195,6 +195,7 @@ struct mblock {
     uint32_t next_header; /* … the one behind, while allocating */
     uint16_t depth;
     bool cold, header;
+    bool apart; /* stands behind all others but the cold ones */
     uint32_t table; /* where its jump table is, 0: none yet */
     uint32_t edge;  /* of loop headers: block that is emitted right before, 0: none */
     bool nests;     /* of loop headers: there are loops inside */
