@@ -115,21 +115,20 @@ void vec_check(struct emitter *e, ir_ref condition)
 
 /* ---- tests ---- */
 
-/* I64: rounds of the loop that C counts. */
-ir_ref vec_count_rounds(struct emitter *e, const struct vec_counter *c)
+ir_ref vec_count_rounds(struct emitter *e, const struct vec_counter *c, uint32_t least)
 {
     bool down = c->step >> 31;
-    uint32_t stride = down ? 0 - c->step : c->step;
+    uint32_t stride = down ? 0 - c->step : c->step, count = 0;
     unsigned shift = (unsigned)__builtin_ctz(stride);
     if (c->known_rounds)
         return vec_constant(e, IR_I64, c->known_rounds);
-    ir_ref start = vec_outside(e, c->start), total;
+    ir_ref start = vec_outside(e, c->start), total, conditions[2];
     ir_ref limit = c->limit ? vec_outside(e, c->limit) : vec_constant(e, IR_I32, 0);
     if (c->test == IR_NE) {
         ir_ref distance = vec_put(e, IR_SUB, IR_I32, down ? start : limit, down ? limit : start);
         if (stride > 1)
-            vec_check(e, vec_put_k(e, IR_EQ, IR_I32,
-                                   vec_put_k(e, IR_AND, IR_I32, distance, stride - 1), 0));
+            conditions[count++] =
+                vec_put_k(e, IR_EQ, IR_I32, vec_put_k(e, IR_AND, IR_I32, distance, stride - 1), 0);
         total = vec_put(e, IR_ZEXT, IR_I64, vec_put_k(e, IR_SHR_U, IR_I32, distance, shift), 0);
     } else {
         bool is_signed =
@@ -140,7 +139,7 @@ ir_ref vec_count_rounds(struct emitter *e, const struct vec_counter *c)
         ir_ref from = vec_put(e, extend, IR_I64, start, 0),
                to = vec_put(e, extend, IR_I64, limit, 0);
         ir_ref distance = vec_put(e, IR_SUB, IR_I64, down ? from : to, down ? to : from);
-        vec_check(e, vec_put_k(e, IR_GT_S, IR_I32, distance, meets ? UINT64_MAX : 0));
+        conditions[count++] = vec_put_k(e, IR_GT_S, IR_I32, distance, meets ? UINT64_MAX : 0);
         distance = vec_put_k(e, IR_ADD, IR_I64, distance, stride - 1 + meets);
         total = stride & (stride - 1) ? vec_put_k(e, IR_DIV_U, IR_I64, distance, stride)
                                       : vec_put_k(e, IR_SHR_U, IR_I64, distance, shift);
@@ -148,13 +147,19 @@ ir_ref vec_count_rounds(struct emitter *e, const struct vec_counter *c)
             /* What it counts with does not wrap before the end. */
             ir_ref way = vec_put_k(e, IR_MUL, IR_I64, total, stride);
             ir_ref last = vec_put(e, down ? IR_SUB : IR_ADD, IR_I64, from, way);
-            int64_t least = is_signed ? INT32_MIN : 0,
-                    greatest = is_signed ? INT32_MAX : UINT32_MAX;
-            vec_check(e, vec_put_k(e, down ? IR_GE_S : IR_LE_S, IR_I32, last,
-                                   (uint64_t)(down ? least : greatest)));
+            int64_t lowest = is_signed ? INT32_MIN : 0,
+                    highest = is_signed ? INT32_MAX : UINT32_MAX;
+            conditions[count++] = vec_put_k(e, down ? IR_GE_S : IR_LE_S, IR_I32, last,
+                                            (uint64_t)(down ? lowest : highest));
         }
     }
-    return c->tests_next ? total : vec_put_k(e, IR_ADD, IR_I64, total, 1);
+    if (!c->tests_next)
+        total = vec_put_k(e, IR_ADD, IR_I64, total, 1);
+    if (least) /* the one that often does not hold */
+        vec_check(e, vec_put_k(e, IR_GE_U, IR_I32, total, least));
+    for (uint32_t i = 0; i < count; i++)
+        vec_check(e, conditions[i]);
+    return total;
 }
 
 /* LINEAR when the loop begins. */
@@ -618,8 +623,7 @@ bool vec_emit_begin(struct emitter *e)
         if (ir_succs(f, v->before)[k] == v->block)
             f->pool[f->blocks[v->before].succs + k] = first;
     ir_pred_add(f, first, v->before);
-    e->total = vec_count_rounds(e, &v->counter);
-    vec_check(e, vec_put_k(e, IR_GE_U, IR_I32, e->total, v->rounds + v->leaves_last));
+    e->total = vec_count_rounds(e, &v->counter, v->rounds + v->leaves_last);
     ir_ref most = v->leaves_last ? vec_put_k(e, IR_SUB, IR_I64, e->total, 1) : e->total;
     e->rounds = vec_put_k(e, IR_AND, IR_I64, most, 0 - (uint64_t)v->rounds);
     return !f->failed;

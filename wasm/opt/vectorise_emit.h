@@ -26,7 +26,8 @@ ir_ref vec_splat(struct emitter *e, uint8_t type, ir_ref value);
 ir_ref vec_outside(struct emitter *e, ir_ref ref);
 /* Goes on in a new block if CONDITION holds, else to the scalar loop. */
 void vec_check(struct emitter *e, ir_ref condition);
-ir_ref vec_count_rounds(struct emitter *e, const struct vec_counter *c);
+/* I64: rounds of the loop that C counts; goes on if there are LEAST, more than 0, or known ones. */
+ir_ref vec_count_rounds(struct emitter *e, const struct vec_counter *c, uint32_t least);
 /* Lane k: k × DELTA. All lanes: VALUE. I32. */
 ir_ref vec_ramp(struct emitter *e, uint32_t delta);
 ir_ref vec_repeated(struct emitter *e, uint32_t value);

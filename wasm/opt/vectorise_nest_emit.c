@@ -21,8 +21,7 @@ static ir_ref first_value(struct emitter *e, const struct vec_linear *l)
 static void check_memory(struct emitter *e, struct nest *n)
 {
     struct ir_func *f = n->f;
-    ir_ref rounds = vec_count_rounds(e, &n->counter);
-    vec_check(e, vec_put_k(e, IR_NE, IR_I32, rounds, 0)); /* 2^32 */
+    ir_ref rounds = vec_count_rounds(e, &n->counter, 1); /* 0: 2^32 */
     ir_ref steps = vec_put_k(e, IR_SUB, IR_I64, rounds, 1);
     ir_ref pages = ir_append(f, e->now, IR_MEMORY_SIZE, IR_I32);
     f->ins[pages].aux = n->outer->memory;
