@@ -160,6 +160,18 @@ static bool goes_early(const struct target_compiler *c, uint32_t b)
     return true;
 }
 
+/* Puts block B, unless it stands elsewhere, and what goes right before it, behind LAST; answers
+ * what is last then. */
+static inline uint32_t put_behind(struct target_compiler *c, uint32_t last, uint32_t b)
+{
+    const struct mblock *block = &c->blocks.data[b];
+    if (c->forward.data[b] != b || block->early)
+        return last;
+    if (block->edge)
+        last = c->behind.data[last] = block->edge;
+    return c->behind.data[last] = b;
+}
+
 /* Which blocks only jump on, so that jumps to them may skip them, and the order of all others. */
 static bool order_blocks(struct target_compiler *c)
 {
@@ -188,25 +200,26 @@ static bool order_blocks(struct target_compiler *c)
             c->blocks.data[b].early = true;
         }
     }
-    uint32_t apart = 0;
     for (uint32_t b = 0; b < n; b++) {
         uint32_t to = b;
         for (uint32_t steps = 0; forward[to] != to && steps < 16; steps++)
             to = forward[to];
         /* Blocks that jump in a circle stay, and the one that the prologue falls through to. */
         forward[b] = b && forward[to] == to ? to : b;
-        const struct mblock *block = &c->blocks.data[b];
-        apart += block->apart;
     }
-    for (unsigned group = 0; group < 3; group++)
-        for (uint32_t b = 1; b < n; b++) {
-            const struct mblock *block = &c->blocks.data[b];
-            if (group != (block->cold ? 2 : block->apart) || forward[b] != b || block->early)
-                continue;
-            if (block->edge)
-                last = c->behind.data[last] = block->edge;
-            last = c->behind.data[last] = b;
-        }
+    uint32_t apart = 0, b = 1;
+    for (; b < n && !c->blocks.data[b].cold; b++) {
+        apart += c->blocks.data[b].apart;
+        if (!c->blocks.data[b].apart)
+            last = put_behind(c, last, b);
+    }
+    for (uint32_t k = 1; apart; k++) {
+        apart -= c->blocks.data[k].apart;
+        if (c->blocks.data[k].apart)
+            last = put_behind(c, last, k);
+    }
+    for (; b < n; b++)
+        last = put_behind(c, last, b);
     c->behind.data[last] = n;
     return true;
 }
