@@ -336,7 +336,12 @@ static void emit_prologue(struct target_compiler *c)
 
 void emit_unwind(struct target_compiler *c, uint32_t offset, uint32_t frame)
 {
-    code_unwind_add(c->out, offset, RSP, frame, c->incoming, c->saved);
+    const struct code_buffer *out = c->out;
+    const struct code_unwind *last = out->unwind + out->unwind_count - 1;
+    bool same = out->unwind_count && last->offset >= c->start && last->frame == frame &&
+                last->saved == c->saved && last->popped == c->incoming;
+    if (!same)
+        code_unwind_add(c->out, offset, RSP, frame, c->incoming, c->saved);
 }
 
 void emit_epilogue(struct target_compiler *c)
