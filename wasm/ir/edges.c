@@ -23,10 +23,18 @@ static ir_block_ref edge_block(struct ir_func *f, ir_block_ref from, ir_block_re
     return edge;
 }
 
-/* Edges to B, from blocks that lead elsewhere too, need a block of their own. */
+/* Edges to B, from blocks that lead elsewhere too, may need a block of their own. */
 static bool wants_split(const struct ir_func *f, ir_block_ref b, bool all)
 {
     return has_phi(f, b) || (all && f->blocks[b].pred_count > 1);
+}
+
+/* The edge from a branch to B can still be split when it is known whether something is moved on it.
+ */
+static bool can_wait(const struct ir_func *f, ir_block_ref from, ir_block_ref b)
+{
+    const ir_block_ref *succs = ir_succs(f, from);
+    return f->ins[f->blocks[from].last].op == IR_BRANCH && succs[0] != succs[1] && !has_phi(f, b);
 }
 
 /* Reverse post-order once more. */
@@ -84,7 +92,7 @@ static bool split_edges(struct ir_func *f, bool all)
             continue;
         for (uint32_t slot = 0; slot < f->blocks[b].pred_count; slot++) {
             ir_block_ref from = f->pool[f->blocks[b].preds + slot];
-            if (f->blocks[from].succ_count < 2)
+            if (f->blocks[from].succ_count < 2 || can_wait(f, from, b))
                 continue;
             record[used] = b;
             record[used + 1] = slot;

@@ -345,7 +345,8 @@ static inline bool ir_dominates(const struct ir_func *f, ir_block_ref a, ir_bloc
  * pass has taken all but one away); edges of one SWITCH to one target share theirs. After
  * ir_analyse(), whose results it keeps up to date, but that the new blocks dominate nothing. */
 bool ir_split_critical_edges(struct ir_func *f);
-/* The same for every critical edge, for moves of registers as well. */
+/* The same for every critical edge, for moves of registers as well, but those of branches to blocks
+ * without phis. */
 bool ir_split_edges(struct ir_func *f);
 /* The largest value that REF, an I32 or I64, can have, as far as its operation tells. */
 uint64_t ir_limit(const struct ir_func *f, ir_ref ref);

@@ -89,6 +89,7 @@ void target_compiler_free(struct target_compiler *c)
     FREE(loop_end);
     FREE(moves);
     FREE(loop_edges);
+    FREE(split_edges);
     FREE(merged);
     FREE(joins);
     FREE(join_from);
@@ -173,6 +174,7 @@ static void after_emission(struct target_compiler *c)
     vec_drop(c->moves);
     vec_drop(c->pred_first);
     vec_drop(c->loop_edges);
+    vec_drop(c->split_edges);
     vec_drop(c->block_of);
     vec_drop(c->parted);
     vec_drop(c->labels);

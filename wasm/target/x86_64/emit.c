@@ -165,10 +165,20 @@ static bool goes_early(const struct target_compiler *c, uint32_t b)
 static inline uint32_t put_behind(struct target_compiler *c, uint32_t last, uint32_t b)
 {
     const struct mblock *block = &c->blocks.data[b];
-    if (c->forward.data[b] != b || block->early)
+    if (c->forward.data[b] != b || block->early || block->placed)
         return last;
     if (block->edge)
         last = c->behind.data[last] = block->edge;
+    /* What is moved on the edge from LAST to it. */
+    for (unsigned way = 0, split; way < 2; way++) {
+        split = c->blocks.data[last].split[way];
+        uint32_t edge = c->blocks.count - c->split_edges.count + split - 1;
+        if (split && c->forward.data[edge] == edge &&
+            c->forward.data[c->targets.data[c->blocks.data[edge].succs]] == b) {
+            c->blocks.data[edge].placed = true;
+            last = c->behind.data[last] = edge;
+        }
+    }
     return c->behind.data[last] = b;
 }
 
@@ -207,8 +217,8 @@ static bool order_blocks(struct target_compiler *c)
         /* Blocks that jump in a circle stay, and the one that the prologue falls through to. */
         forward[b] = b && forward[to] == to ? to : b;
     }
-    uint32_t apart = 0, b = 1;
-    for (; b < n && !c->blocks.data[b].cold; b++) {
+    uint32_t apart = 0, b = 1, edges = n - c->split_edges.count;
+    for (; b < edges && !c->blocks.data[b].cold; b++) {
         apart += c->blocks.data[b].apart;
         if (!c->blocks.data[b].apart)
             last = put_behind(c, last, b);
@@ -218,8 +228,12 @@ static bool order_blocks(struct target_compiler *c)
         if (c->blocks.data[k].apart)
             last = put_behind(c, last, k);
     }
+    for (uint32_t k = edges; k < n; k++)
+        if (!c->blocks.data[k].cold)
+            last = put_behind(c, last, k);
     for (; b < n; b++)
-        last = put_behind(c, last, b);
+        if (b < edges || c->blocks.data[b].cold)
+            last = put_behind(c, last, b);
     c->behind.data[last] = n;
     return true;
 }
@@ -337,8 +351,8 @@ static void emit_prologue(struct target_compiler *c)
 void emit_unwind(struct target_compiler *c, uint32_t offset, uint32_t frame)
 {
     const struct code_buffer *out = c->out;
-    const struct code_unwind *last = out->unwind + out->unwind_count - 1;
-    bool same = out->unwind_count && last->offset >= c->start && last->frame == frame &&
+    const struct code_unwind *last = out->unwind_count ? &out->unwind[out->unwind_count - 1] : NULL;
+    bool same = last && last->offset >= c->start && last->frame == frame &&
                 last->saved == c->saved && last->popped == c->incoming;
     if (!same)
         code_unwind_add(c->out, offset, RSP, frame, c->incoming, c->saved);

@@ -12,9 +12,9 @@ struct chains {
     uint32_t *first, *last;
 };
 
-/* How many there are. */
+/* How many there are, and how many from branches to what others lead to as well. */
 struct edge_counts {
-    uint64_t succs, preds;
+    uint64_t succs, preds, critical;
 };
 
 static bool is_cold(const struct ir_func *f, ir_block_ref b)
@@ -26,7 +26,7 @@ static bool is_cold(const struct ir_func *f, ir_block_ref b)
  * block dominates, so that definitions keep standing before their uses. */
 static struct edge_counts chain_blocks(struct ir_func *f, struct chains chains)
 {
-    struct edge_counts edges = {0, 0};
+    struct edge_counts edges = {0, 0, 0};
     uint32_t entries = f->block_count + 1;
     memset(chains.next, 0xff, entries * sizeof *chains.next);
     memset(chains.first, 0xff, entries * sizeof *chains.first);
@@ -37,6 +37,8 @@ static struct edge_counts chain_blocks(struct ir_func *f, struct chains chains)
         struct ir_block *block = &f->blocks[b];
         edges.succs += block->succ_count;
         edges.preds += block->pred_count;
+        for (uint32_t k = 0; k < 2 && block->succ_count == 2; k++)
+            edges.critical += f->blocks[f->pool[block->succs + k]].pred_count > 1;
         if (i && (is_cold(f, block->idom) || f->ins[block->last].op == IR_TRAP))
             block->flags |= IR_BLOCK_COLD;
         ir_block_ref loop = block->flags & IR_BLOCK_LOOP_HEADER ? block->outer_loop : block->loop;
@@ -115,13 +117,16 @@ bool layout_blocks(struct target_compiler *c)
     struct chains chains = {c->work.data, c->work.data + entries,
                             c->work.data + 2 * (size_t)entries};
     struct edge_counts edges = chain_blocks(f, chains);
-    if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, n) ||
-        !vec_reserve(c, c->cold_blocks, n) || !vec_reserve(c, c->pred_first, (uint64_t)n + 1) ||
-        !vec_reserve(c, c->targets, edges.succs) || !vec_reserve(c, c->preds, edges.preds) ||
+    uint64_t most = n + edges.critical;
+    if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, most) ||
+        !vec_reserve(c, c->cold_blocks, n) || !vec_reserve(c, c->pred_first, most + 1) ||
+        !vec_reserve(c, c->targets, edges.succs + edges.critical) ||
+        !vec_reserve(c, c->preds, edges.preds + edges.critical) ||
         !vec_reserve(c, c->joins, (uint64_t)n + JOIN_GROUP) ||
         !vec_reserve(c, c->join_groups, n / JOIN_GROUP + 1) ||
         !vec_reserve(c, c->join_from, (uint64_t)n + 2))
         return false;
+    c->split_most = (uint32_t)edges.critical;
     place_blocks(c, chains);
     const uint32_t *place = c->place.data;
     n = c->blocks.count;

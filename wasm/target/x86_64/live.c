@@ -297,8 +297,8 @@ bool live_build(struct target_compiler *c)
     c->clobbers.count = c->defs.count = c->phi_blocks.count = 0;
     for (unsigned r = 0; r < REG_COUNT; r++)
         c->fixed[r].count = 0;
-    if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + 1) ||
-        !vec_reserve(c, c->starts, (uint64_t)blocks + 1) ||
+    if (!vec_reserve(c, c->block_of, (uint64_t)c->ins.count + c->split_most + 1) ||
+        !vec_reserve(c, c->starts, (uint64_t)blocks + c->split_most + 1) ||
         !vec_reserve(c, c->defs, c->vregs.count) || !vec_reserve(c, c->use_first, registers + 1))
         return false;
     memset(c->use_first.data, 0, registers * sizeof *c->use_first.data);

@@ -30,10 +30,15 @@ static void add_edge(struct target_compiler *c, uint32_t b, uint32_t *edge_of, u
     const uint32_t *first = c->pred_first.data;
     struct loop_edge edge = {.from = c->preds.data[first[b]]};
     const uint32_t *succs = &c->targets.data[c->blocks.data[edge.from].succs];
-    uint32_t exit = succs[0] == b ? succs[1] : succs[0];
-    if (first[exit + 1] - first[exit] == 1 && !is_loop_edge(c, exit) &&
-        vec_push(c, c->loop_edges, edge))
+    uint32_t exit = succs[0] == b ? succs[1] : succs[0], behind = exit;
+    /* Nothing lives in blocks on edges: it does where they lead to, or is moved there. */
+    if (exit >= c->blocks.count - c->split_edges.count)
+        behind = c->targets.data[c->blocks.data[exit].succs];
+    if (!exit_of[exit] && !exit_of[behind] && !is_loop_edge(c, exit) &&
+        vec_push(c, c->loop_edges, edge)) {
         edge_of[b] = exit_of[exit] = branch_of[edge.from] = c->loop_edges.count;
+        exit_of[behind] = c->loop_edges.count;
+    }
 }
 
 static void find_edges(struct target_compiler *c, uint32_t *edge_of, uint32_t *exit_of,

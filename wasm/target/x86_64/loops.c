@@ -25,8 +25,8 @@ uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high)
 uint32_t find_loops(struct target_compiler *c)
 {
     uint32_t blocks = c->blocks.count, open = NO_LOOP, first = NO_LOOP, *next = &first;
-    if (!vec_reserve(c, c->loop_of, blocks) || !vec_reserve(c, c->loop_end, blocks) ||
-        !vec_reserve(c, c->weights, blocks))
+    if (!vec_reserve(c, c->loop_of, (uint64_t)blocks + c->split_most) ||
+        !vec_reserve(c, c->loop_end, blocks) || !vec_reserve(c, c->weights, blocks))
         return NO_LOOP;
     uint32_t *loop_of = c->loop_of.data, *loop_end = c->loop_end.data;
     for (uint32_t b = 0; b < blocks; b++) {

@@ -195,11 +195,13 @@ struct mblock {
     uint32_t next_header; /* … the one behind, while allocating */
     uint16_t depth;
     bool cold, header;
-    bool apart; /* stands behind all others but the cold ones */
-    uint32_t table; /* where its jump table is, 0: none yet */
-    uint32_t edge;  /* of loop headers: block that is emitted right before, 0: none */
-    bool nests;     /* of loop headers: there are loops inside */
-    bool early;     /* is such a block */
+    bool apart;        /* stands behind all others but the cold ones */
+    uint32_t table;    /* where its jump table is, 0: none yet */
+    uint32_t edge;     /* of loop headers: block that is emitted right before, 0: none */
+    bool nests;        /* of loop headers: there are loops inside */
+    bool early;        /* is such a block */
+    bool placed;       /* of blocks on edges: before the one they lead to */
+    uint32_t split[2]; /* number in c->split_edges, from 1, of its successors' edges; 0: none */
 };
 
 struct vreg {
@@ -302,6 +304,12 @@ struct loop_edge {
     bool fixed;             /* some of its moves must stay */
 };
 
+/* An edge that gets a block of its own (edges.c): from the end of a branch, to what stands there in
+ * c->targets. */
+struct split_edge {
+    uint32_t from, target;
+};
+
 #define VEC(type)                                                                                  \
     struct {                                                                                       \
         type *data;                                                                                \
@@ -373,6 +381,8 @@ struct target_compiler {
     VEC(uint32_t) loop_of, loop_end; /* of blocks: innermost loop's header; of headers: position */
     VEC(struct gap_move) moves, merged;
     VEC(struct loop_edge) loop_edges;
+    VEC(struct split_edge) split_edges;
+    uint32_t split_most;    /* so many at most */
     VEC(struct stay) stays; /* of the register that is looked at, by position */
     VEC(uint32_t) parted;   /* virtual registers that are not all their life in one register */
     VEC(uint32_t) block_of; /* of instructions (position / 2): block, for split positions */
@@ -462,6 +472,10 @@ uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high);
 unsigned join_hint(const struct target_compiler *c, const struct interval *it);
 bool regalloc_run(struct target_compiler *c);
 bool resolve_run(struct target_compiler *c);
+/* Where to move on the edge from branch FROM to TO, which others lead to as well: a position behind
+ * all instructions. Then the blocks there, behind all others. */
+uint32_t edge_position(struct target_compiler *c, uint32_t from, uint32_t to);
+bool edges_make(struct target_compiler *c);
 bool loop_edges(struct target_compiler *c); /* its last part: false, out of memory */
 /* The register of R at POS, 0 memory. Positions must not go down after a reset. */
 void walk_reset(struct target_compiler *c);

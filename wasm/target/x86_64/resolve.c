@@ -30,11 +30,16 @@ void walk_reset(struct target_compiler *c)
     }
 }
 
+static uint64_t weight_of(struct target_compiler *c, uint32_t block)
+{
+    const struct mblock *b = &c->blocks.data[block];
+    return b->cold ? 1 : 16ull << (b->depth > 8 ? 24 : b->depth * 3);
+}
+
 static uint64_t weight(struct target_compiler *c, uint32_t pos)
 {
     uint32_t i = pos / 2 < c->ins.count ? pos / 2 : c->ins.count - 1;
-    const struct mblock *b = &c->blocks.data[c->block_of.data[i]];
-    return b->cold ? 1 : 16ull << (b->depth > 8 ? 24 : b->depth * 3);
+    return weight_of(c, c->block_of.data[i]);
 }
 
 static void add_move(struct target_compiler *c, uint32_t pos, unsigned phase, mreg vreg, mreg from,
@@ -55,6 +60,18 @@ static void transition(struct target_compiler *c, uint32_t pos, unsigned phase, 
     add_move(c, pos, phase, r, from, to, 0);
 }
 
+/* The same on the edge from branch P to B, which others lead to as well. */
+static void on_critical_edge(struct target_compiler *c, mreg r, uint32_t p, uint32_t b,
+                             unsigned from, unsigned to)
+{
+    if (from == to)
+        return;
+    uint64_t outer = weight_of(c, p), inner = weight_of(c, b);
+    if (!to)
+        vreg_at(c, r)->store_cost += (float)(outer < inner ? outer : inner);
+    add_move(c, edge_position(c, p, b), GAP_EDGE_OUT, r, from, to, 0);
+}
+
 static bool starts_block(struct target_compiler *c, uint32_t pos)
 {
     return !(pos & 1) && pos / 2 < c->ins.count &&
@@ -67,6 +84,8 @@ static void on_edge(struct target_compiler *c, mreg r, uint32_t p, uint32_t b, u
 {
     if (c->blocks.data[p].succ_count == 1)
         transition(c, c->starts.data[p + 1] - 2, GAP_EDGE_OUT, r, from, to);
+    else if (c->pred_first.data[b + 1] - c->pred_first.data[b] > 1)
+        on_critical_edge(c, r, p, b, from, to);
     else
         transition(c, c->starts.data[b], GAP_EDGE_IN, r, from, to);
 }
@@ -342,7 +361,7 @@ static void connect(struct target_compiler *c, mreg r, uint32_t range)
 
 bool resolve_run(struct target_compiler *c)
 {
-    c->moves.count = c->parted.count = 0;
+    c->moves.count = c->parted.count = c->split_edges.count = 0;
     /* First parts, in the order of definitions. */
     for (uint32_t i = 1; i <= c->defs.count && !c->failed; i++) {
         const struct interval *it = at(c, i);
@@ -357,7 +376,7 @@ bool resolve_run(struct target_compiler *c)
     phi_moves(c);
     choose_stores(c);
     assign_slots(c);
-    if (c->failed)
+    if (c->failed || !edges_make(c))
         return false;
     return !c->moves.count || (by_phase(c) && loop_edges(c) && by_instruction(c));
 }
