@@ -198,7 +198,7 @@ struct ir_block {
 };
 #define IR_NONE UINT32_MAX
 /* COMES_BACK: an edge from the same or a later place of the order leads here; ir_analyse() tells.
- */
+ * APART: its code stands behind the rest of the function's, before what is cold. GIVEN: stay. */
 enum {
     IR_BLOCK_LOOP_HEADER = 1,
     IR_BLOCK_COLD = 2,

@@ -2,12 +2,13 @@
  * something must be moved on them, which is known after allocation: most need none. */
 #include "target/x86_64/mir.h"
 
-uint32_t edge_position(struct target_compiler *c, uint32_t from, uint32_t to)
+uint32_t edge_position(struct target_compiler *c, uint32_t pred, uint32_t to)
 {
+    uint32_t from = c->preds.data[pred];
     struct mblock *branch = &c->blocks.data[from];
     unsigned way = c->targets.data[branch->succs] != to;
     if (!branch->split[way]) {
-        struct split_edge edge = {from, branch->succs + way};
+        struct split_edge edge = {from, branch->succs + way, pred};
         if (!vec_push(c, c->split_edges, edge))
             return 0;
         branch->split[way] = c->split_edges.count;
@@ -40,9 +41,7 @@ static bool make(struct target_compiler *c, const struct split_edge *edge)
     c->starts.data[b + 1] = 2 * (i + 1);
     if (c->loop_of.data)
         c->loop_of.data[b] = c->loop_of.data[inner ? to : edge->from];
-    for (uint32_t k = c->pred_first.data[to]; k < c->pred_first.data[to + 1]; k++)
-        if (c->preds.data[k] == edge->from)
-            c->preds.data[k] = b;
+    c->preds.data[edge->pred] = b;
     c->preds.data[c->preds.count++] = edge->from;
     c->pred_first.data[b + 1] = c->preds.count;
     return true;

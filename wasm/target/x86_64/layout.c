@@ -120,7 +120,7 @@ bool layout_blocks(struct target_compiler *c)
     uint64_t most = n + edges.critical;
     if (!vec_reserve(c, c->place, f->block_count) || !vec_reserve(c, c->blocks, most) ||
         !vec_reserve(c, c->cold_blocks, n) || !vec_reserve(c, c->pred_first, most + 1) ||
-        !vec_reserve(c, c->targets, edges.succs + edges.critical) ||
+        !vec_reserve(c, c->targets, edges.succs) ||
         !vec_reserve(c, c->preds, edges.preds + edges.critical) ||
         !vec_reserve(c, c->joins, (uint64_t)n + JOIN_GROUP) ||
         !vec_reserve(c, c->join_groups, n / JOIN_GROUP + 1) ||

@@ -304,10 +304,10 @@ struct loop_edge {
     bool fixed;             /* some of its moves must stay */
 };
 
-/* An edge that gets a block of its own (edges.c): from the end of a branch, to what stands there in
- * c->targets. */
+/* An edge that gets a block of its own (edges.c): from the end of a branch to what leads on, and
+ * where either stands in the other's list, in c->targets and c->preds. */
 struct split_edge {
-    uint32_t from, target;
+    uint32_t from, target, pred;
 };
 
 #define VEC(type)                                                                                  \
@@ -472,9 +472,9 @@ uint32_t split_place(struct target_compiler *c, uint32_t low, uint32_t high);
 unsigned join_hint(const struct target_compiler *c, const struct interval *it);
 bool regalloc_run(struct target_compiler *c);
 bool resolve_run(struct target_compiler *c);
-/* Where to move on the edge from branch FROM to TO, which others lead to as well: a position behind
- * all instructions. Then the blocks there, behind all others. */
-uint32_t edge_position(struct target_compiler *c, uint32_t from, uint32_t to);
+/* Where to move on the edge to TO, which others lead to as well, from the branch at PRED in
+ * c->preds: a position behind all instructions. Then the blocks there, behind all others. */
+uint32_t edge_position(struct target_compiler *c, uint32_t pred, uint32_t to);
 bool edges_make(struct target_compiler *c);
 bool loop_edges(struct target_compiler *c); /* its last part: false, out of memory */
 /* The register of R at POS, 0 memory. Positions must not go down after a reset. */

@@ -60,16 +60,16 @@ static void transition(struct target_compiler *c, uint32_t pos, unsigned phase, 
     add_move(c, pos, phase, r, from, to, 0);
 }
 
-/* The same on the edge from branch P to B, which others lead to as well. */
-static void on_critical_edge(struct target_compiler *c, mreg r, uint32_t p, uint32_t b,
+/* The same on the edge from the branch at PRED to B, which others lead to as well. */
+static void on_critical_edge(struct target_compiler *c, mreg r, uint32_t pred, uint32_t b,
                              unsigned from, unsigned to)
 {
     if (from == to)
         return;
-    uint64_t outer = weight_of(c, p), inner = weight_of(c, b);
+    uint64_t outer = weight_of(c, c->preds.data[pred]), inner = weight_of(c, b);
     if (!to)
         vreg_at(c, r)->store_cost += (float)(outer < inner ? outer : inner);
-    add_move(c, edge_position(c, p, b), GAP_EDGE_OUT, r, from, to, 0);
+    add_move(c, edge_position(c, pred, b), GAP_EDGE_OUT, r, from, to, 0);
 }
 
 static bool starts_block(struct target_compiler *c, uint32_t pos)
@@ -78,14 +78,16 @@ static bool starts_block(struct target_compiler *c, uint32_t pos)
            c->blocks.data[c->block_of.data[pos / 2]].first == pos / 2;
 }
 
-/* R is elsewhere at the end of block P than at the start of B, which follows. */
-static void on_edge(struct target_compiler *c, mreg r, uint32_t p, uint32_t b, unsigned from,
+/* R is elsewhere at the end of the block at PRED in c->preds than at the start of B, which follows.
+ */
+static void on_edge(struct target_compiler *c, mreg r, uint32_t pred, uint32_t b, unsigned from,
                     unsigned to)
 {
+    uint32_t p = c->preds.data[pred];
     if (c->blocks.data[p].succ_count == 1)
         transition(c, c->starts.data[p + 1] - 2, GAP_EDGE_OUT, r, from, to);
     else if (c->pred_first.data[b + 1] - c->pred_first.data[b] > 1)
-        on_critical_edge(c, r, p, b, from, to);
+        on_critical_edge(c, r, pred, b, from, to);
     else
         transition(c, c->starts.data[b], GAP_EDGE_IN, r, from, to);
 }
@@ -105,7 +107,7 @@ static void between_parts(struct target_compiler *c, mreg r)
         }
         uint32_t b = c->block_of.data[pos / 2];
         if (c->joins.data[c->join_from.data[b]].block != b)
-            on_edge(c, r, b - 1, b, at(c, i)->reg, part->reg);
+            on_edge(c, r, c->pred_first.data[b], b, at(c, i)->reg, part->reg);
     }
 }
 
@@ -165,7 +167,7 @@ static void on_join(struct target_compiler *c, mreg r, uint32_t join, unsigned r
             continue;
         unsigned from = stay_before(c, c->starts.data[preds[i] + 1]);
         if (from != reg)
-            on_edge(c, r, preds[i], join, from, reg);
+            on_edge(c, r, i, join, from, reg);
     }
 }
 
