@@ -21,6 +21,10 @@ static inline void cpu_idle(void);
 static inline void cpu_relax(void);
 static inline struct percpu *cpu_percpu(void);
 static inline uint64_t cpu_cycles(void);
+/* What was stored before it is seen by devices before anything is loaded behind it: for the memory
+ * that is shared with them, where each side stores a wish and then looks at the other's. Does what
+ * it says also where the emulator leaves barriers out. */
+void cpu_device_fence(void);
 /* A hardware random number; false where there is none. */
 bool cpu_random(uint64_t *value);
 /* Ends the machine. CODE 0…127 reaches the host where the machine has a way to tell. Never returns.

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "arch/cpu.h"
 #include "init.h"
 #include "log.h"
 #include "bus/dma.h"
@@ -137,6 +138,11 @@ uint64_t virtqueue_bus_address(const void *p)
 void virtqueue_notify(struct virtqueue *vq)
 {
     vq->dev->transport->notify(vq->dev, vq);
+}
+
+void virtqueue_fence(void)
+{
+    cpu_device_fence();
 }
 
 void virtqueue_report(struct virtqueue *vq, const char *reason)

@@ -104,7 +104,7 @@ void virtqueue_kick(struct virtqueue *vq)
         return;
     vq->kicked_index = new;
     /* The index must be visible before the device's wish is read, or a wake-up gets lost. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    virtqueue_fence();
     if (vq->event_index) {
         if ((uint16_t)(new - avail_event(vq) - 1) >= (uint16_t)(new - old))
             return;
@@ -152,7 +152,7 @@ void *virtqueue_get(struct virtqueue *vq, uint32_t *len)
     if (vq->event_index && !vq->irq_disabled) {
         *used_event(vq) = vq->used_index;
         /* The wish must be visible before the index is read again, or an interrupt gets lost. */
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        virtqueue_fence();
     }
     return token;
 }
@@ -173,7 +173,7 @@ bool virtqueue_irq_enable(struct virtqueue *vq)
         *used_event(vq) = vq->used_index;
     else
         vq->avail[0] = 0;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    virtqueue_fence();
     return !virtqueue_pending(vq);
 }
 

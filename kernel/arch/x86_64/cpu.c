@@ -131,6 +131,17 @@ void x86_cpu_detect(void)
     }
 }
 
+/* QEMU before 8.1 (its commit c914d46d0a64) translates the barriers of a machine with one processor
+ * to nothing, and its locked instructions to plain ones, though the devices run on another thread:
+ * once in a great many packets an interrupt was lost, and with it the device for good. An access to
+ * a port takes the lock that devices run under. Port 0x80 is the PC's for delays: nobody minds. */
+void cpu_device_fence(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (x86_features.tcg)
+        x86_outb(0x80, 0);
+}
+
 bool cpu_random(uint64_t *value)
 {
     if (!x86_features.rdrand)
