@@ -57,7 +57,7 @@ bool virtqueue_pending(const struct virtqueue *vq);
 /* Supplied by virtio.c; by the test on the host. */
 uint64_t virtqueue_bus_address(const void *p);
 void virtqueue_notify(struct virtqueue *vq);
-void virtqueue_fence(void); /* cpu_device_fence() */
+void virtqueue_fence(void);                                      /* cpu_device_fence() */
 void virtqueue_report(struct virtqueue *vq, const char *reason); /* became broken */
 
 #endif
