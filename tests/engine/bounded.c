@@ -333,6 +333,19 @@ static void switch_in_loop(struct bytes *b, uint32_t n, uint8_t local)
         leb(b, i);
 }
 
+/* Each of the branches brings values of its own. */
+static struct bytes big_join(uint32_t n)
+{
+    struct bytes b = {0};
+    PUT(&b, BLOCK, 0x40);
+    for (uint32_t i = 0; i < n; i++) {
+        add_locals(&b, i % 4 + 1, i % 3);
+        PUT(&b, GET, i % 4 + 1, BR_IF, 0);
+    }
+    PUT(&b, END, GET, 1);
+    return module(&b, 5, 1);
+}
+
 static struct bytes big_switch(uint32_t n)
 {
     struct bytes b = {0};
@@ -423,6 +436,7 @@ static const struct shape {
     {"unrolled vector loops in a row", unrolled_loops, 20, 1000},
     {"calls", calls, 4000, 500000},
     {"br_table", br_table, 10000, 65520},
+    {"branches to one place", big_join, 4000, 200000},
     {"a switch in a loop", big_switch, 500, 5000},
     {"blocks of a thousand values", wide_blocks, 20, 100},
     {"a state machine", state_machine, 500, 5000},

@@ -35,6 +35,11 @@ enum ir_access {
     IR_ACCESS_F64,
     IR_128,
 };
+static inline unsigned ir_access_bytes(unsigned access)
+{
+    static const uint8_t bytes[] = {1, 1, 2, 2, 4, 4, 8, 4, 8, 16};
+    return bytes[access];
+}
 
 /* Operation table: X(name, operands, flags). Operand letters: a b c as instruction operands, i imm,
  * l list, x aux. Flags: P pure (may be shared, moved, dropped), C commutative, T may trap, R reads

@@ -9,7 +9,7 @@ struct place place_of(const struct ir_func *f, const struct ir_ins *ins)
     struct place p = {.base = ins->a,
                       .offset = ins->imm,
                       .aux = ins->aux,
-                      .size = (uint8_t)byte_access(ins->access)};
+                      .size = (uint8_t)ir_access_bytes(ins->access)};
     const struct ir_ins *a = &f->ins[ins->a];
     uint64_t address = a->type == IR_I32 ? (uint32_t)a->imm : a->imm;
     if (a->op == IR_CONST && p.offset + address >= address) { /* else it traps */

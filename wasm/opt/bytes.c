@@ -83,7 +83,7 @@ static enum step step_back(const struct ir_func *f, struct place *p)
             return STEP_UNKNOWN;
         break;
     case IR_LOAD:
-        if (p->byte >= byte_access(ins->access))
+        if (p->byte >= ir_access_bytes(ins->access))
             return ins->access == IR_U8 || ins->access == IR_U16 || ins->access == IR_U32
                        ? STEP_ZERO
                        : STEP_UNKNOWN;

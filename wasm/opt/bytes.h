@@ -16,15 +16,10 @@ struct byte_source {
  * instructions at most. */
 bool byte_source(const struct ir_func *f, ir_ref ref, unsigned byte, struct byte_source *from);
 
-/* Bytes of the value of an I32 or I64, and of an access of memory. */
+/* Bytes of the value of an I32 or I64. */
 static inline unsigned byte_width(const struct ir_ins *ins)
 {
     return ins->type == IR_I64 ? 8 : 4;
-}
-static inline unsigned byte_access(uint8_t access)
-{
-    static const uint8_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 4, 8, 16};
-    return sizes[access];
 }
 
 /* The address of access INS as BASE + CONSTANT, the sum taken modulo 2^32 when BASE is an I32, and

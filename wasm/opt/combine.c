@@ -114,7 +114,7 @@ static bool one_value(const struct ir_func *f, const struct bytes *bytes, bool *
         if (from[i].source != source || from[i].byte != (*reversed ? bytes->count - 1 - i : i))
             return false;
     const struct ir_ins *ins = &f->ins[source];
-    unsigned width = ins->op == IR_LOAD ? byte_access(ins->access) : byte_width(ins);
+    unsigned width = ins->op == IR_LOAD ? ir_access_bytes(ins->access) : byte_width(ins);
     /* In order, the value itself must have no more bytes; swapped, its upper ones are cut off. */
     if (*reversed)
         return bytes->count <= byte_width(ins);
@@ -213,7 +213,7 @@ static bool adjacent(const struct combiner *c, const struct bytes *bytes, ir_ref
         int64_t distance;
         bool wraps;
         byte_distance(f, &f->ins[loads[i]], &f->ins[*lowest], &distance, &wraps);
-        if (distance < 0 || distance + byte_access(f->ins[loads[i]].access) > bytes->count)
+        if (distance < 0 || distance + ir_access_bytes(f->ins[loads[i]].access) > bytes->count)
             return false;
     }
     return true;

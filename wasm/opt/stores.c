@@ -63,7 +63,7 @@ static bool find_group(const struct joiner *j, struct group *g)
     unsigned filled = 0;
     for (unsigned i = g->first; i <= g->last; i++) {
         const struct ir_ins *store = &f->ins[j->run[i]];
-        unsigned size = byte_access(store->access);
+        unsigned size = ir_access_bytes(store->access);
         int64_t place = at[i] - low;
         if (place + size > g->count || filled >> place & 1)
             return false;
@@ -72,7 +72,7 @@ static bool find_group(const struct joiner *j, struct group *g)
                 return false;
         filled |= ((1u << size) - 1) << place;
     }
-    g->downwards = at[g->first] - low + byte_access(first->access) == g->count;
+    g->downwards = at[g->first] - low + ir_access_bytes(first->access) == g->count;
     return filled == (1u << g->count) - 1 && find_source(f, bytes, g);
 }
 
@@ -87,7 +87,7 @@ static bool reached(const struct ir_func *f, ir_ref before, ir_ref lowest, unsig
         bool wraps;
         if ((ins->op == IR_LOAD || ins->op == IR_STORE) &&
             byte_distance(f, ins, low, &distance, &wraps) && !wraps && distance >= 0 &&
-            distance + byte_access(ins->access) >= count)
+            distance + ir_access_bytes(ins->access) >= count)
             return true;
     }
     return false;
@@ -155,7 +155,7 @@ static void finish(struct joiner *j)
             struct group g = {.first = first, .count = counts[k]};
             unsigned bytes = 0;
             for (unsigned i = first; i < j->count && bytes < g.count; i++) {
-                bytes += byte_access(j->f->ins[j->run[i]].access);
+                bytes += ir_access_bytes(j->f->ins[j->run[i]].access);
                 g.last = i;
             }
             if (bytes == g.count && g.last > first && find_group(j, &g) && may_join(j, &g)) {

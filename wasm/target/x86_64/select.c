@@ -236,7 +236,7 @@ mreg result_reg(struct target_compiler *c, ir_ref ref)
 bool can_fold_load(struct target_compiler *c, ir_ref ref, unsigned size)
 {
     const struct ir_ins *ins = ins_at(c, ref);
-    return ins->op == IR_LOAD && access_size(ins->access) == size && can_fold(c, ref) &&
+    return ins->op == IR_LOAD && ir_access_bytes(ins->access) == size && can_fold(c, ref) &&
            c->counts.data[ref].behind == c->level;
 }
 

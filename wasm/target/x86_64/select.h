@@ -89,8 +89,6 @@ static inline void set_imm(struct mins *m, unsigned imm)
 
 /* The address of a LOAD, STORE or atomic operation. */
 struct amode address_of(struct target_compiler *c, const struct ir_ins *ins);
-/* Bytes of an access. */
-unsigned access_size(uint8_t access);
 /* Emits what sets the flags for REF ≠ 0 and answers the condition. */
 unsigned condition_of(struct target_compiler *c, ir_ref ref, bool foldable);
 

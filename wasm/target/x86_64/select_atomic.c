@@ -147,7 +147,7 @@ void select_atomic(struct target_compiler *c, ir_ref ref)
         put(c, M_FENCE);
         return;
     }
-    unsigned width = access_size(ins->access);
+    unsigned width = ir_access_bytes(ins->access);
     mreg to = result_reg(c, ref);
     check_alignment(c, ins, width);
     switch (ins->op) {

@@ -149,12 +149,6 @@ static void select_load(struct target_compiler *c, ir_ref ref)
     m->dst = to;
 }
 
-unsigned access_size(uint8_t access)
-{
-    static const uint8_t sizes[] = {1, 1, 2, 2, 4, 4, 8, 4, 8, 16};
-    return sizes[access];
-}
-
 /* Stores of fewer bits do not look at the others. */
 static ir_ref stored_bits(struct target_compiler *c, ir_ref ref, unsigned size)
 {
@@ -220,7 +214,7 @@ static bool select_update(struct target_compiler *c, const struct ir_ins *store,
 
 static void select_store(struct target_compiler *c, const struct ir_ins *ins)
 {
-    unsigned size = access_size(ins->access);
+    unsigned size = ir_access_bytes(ins->access);
     if (size < 16 && ins->access != IR_ACCESS_F32 && ins->access != IR_ACCESS_F64 &&
         select_update(c, ins, size))
         return;
