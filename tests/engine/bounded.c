@@ -333,17 +333,23 @@ static void switch_in_loop(struct bytes *b, uint32_t n, uint8_t local)
         leb(b, i);
 }
 
-/* Each of the branches brings values of its own. */
+/* At each of the branches the locals lie elsewhere. */
 static struct bytes big_join(uint32_t n)
 {
+    enum { LOCALS = 20 };
     struct bytes b = {0};
+    for (uint8_t i = 1; i < LOCALS; i++)
+        PUT(&b, GET, 0, CALL, 0, SET, i);
     PUT(&b, BLOCK, 0x40);
     for (uint32_t i = 0; i < n; i++) {
-        add_locals(&b, i % 4 + 1, i % 3);
-        PUT(&b, GET, i % 4 + 1, BR_IF, 0);
+        uint8_t one = (uint8_t)(i % (LOCALS - 1) + 1), other = (uint8_t)(i / 3 % (LOCALS - 1) + 1);
+        PUT(&b, GET, one, GET, other, ADD, GET, one, ADD, CALL, 0, BR_IF, 0);
     }
-    PUT(&b, END, GET, 1);
-    return module(&b, 5, 1);
+    PUT(&b, END);
+    for (uint8_t i = 1; i < LOCALS; i++)
+        add_locals(&b, 0, i);
+    PUT(&b, GET, 0);
+    return module(&b, LOCALS, 1);
 }
 
 static struct bytes big_switch(uint32_t n)
@@ -436,7 +442,7 @@ static const struct shape {
     {"unrolled vector loops in a row", unrolled_loops, 20, 1000},
     {"calls", calls, 4000, 500000},
     {"br_table", br_table, 10000, 65520},
-    {"branches to one place", big_join, 4000, 200000},
+    {"branches to one place", big_join, 4000, 100000},
     {"a switch in a loop", big_switch, 500, 5000},
     {"blocks of a thousand values", wide_blocks, 20, 100},
     {"a state machine", state_machine, 500, 5000},
