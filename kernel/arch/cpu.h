@@ -1,5 +1,6 @@
-/* The processor: interrupts on and off, idling, per-CPU base, cycle counter, entropy.
- * Contract of every architecture; arch/<name>/cpu_inline.h supplies the inline part. */
+/* The processor: interrupts on and off, idling, per-CPU base, cycle counter, the fence
+ * towards devices, entropy. Contract of every architecture; arch/<name>/cpu_inline.h supplies the
+ * inline part. */
 #ifndef QUINCE_ARCH_CPU_H
 #define QUINCE_ARCH_CPU_H
 

@@ -37,7 +37,9 @@ enum ir_access {
 };
 static inline unsigned ir_access_bytes(unsigned access)
 {
-    static const uint8_t bytes[] = {1, 1, 2, 2, 4, 4, 8, 4, 8, 16};
+    static const uint8_t bytes[] = {
+        [IR_S8] = 1,  [IR_U8] = 1, [IR_S16] = 2,        [IR_U16] = 2,        [IR_S32] = 4,
+        [IR_U32] = 4, [IR_64] = 8, [IR_ACCESS_F32] = 4, [IR_ACCESS_F64] = 8, [IR_128] = 16};
     return bytes[access];
 }
 

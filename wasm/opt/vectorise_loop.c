@@ -15,10 +15,7 @@ bool vec_plain_memory(const struct ir_func *f, uint32_t memory)
 
 unsigned vec_access_size(unsigned access)
 {
-    static const uint8_t sizes[] = {
-        [IR_S8] = 1,  [IR_U8] = 1, [IR_S16] = 2,        [IR_U16] = 2,       [IR_S32] = 4,
-        [IR_U32] = 4, [IR_64] = 8, [IR_ACCESS_F32] = 4, [IR_ACCESS_F64] = 8};
-    return access < sizeof sizes ? sizes[access] : 0;
+    return access < IR_128 ? ir_access_bytes(access) : 0;
 }
 
 /* Gives every instruction its position; false: something in it cannot be done several at once. */
